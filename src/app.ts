@@ -1,0 +1,89 @@
+import express, { type Express } from "express";
+import helmet from "helmet";
+import type { Kysely } from "kysely";
+import type pg from "pg";
+import { pinoHttp } from "pino-http";
+import { ownRequestsOnly } from "./access.ts";
+import { accountRoutes } from "./accounts/routes.ts";
+import { createSessions } from "./accounts/sessions.ts";
+import type { Bus } from "./bus.ts";
+import type { Config } from "./config.ts";
+import type { Database } from "./db.ts";
+import { handleErrors, handleMissing } from "./error-pages.ts";
+import { healthRoutes } from "./health.ts";
+import { homeRoutes } from "./home.ts";
+import type { Log } from "./log.ts";
+import { marketplaceRoutes } from "./marketplace/routes.ts";
+import type { Metrics } from "./metrics.ts";
+import { withInbox } from "./notifications/inbox.ts";
+import { notificationRoutes } from "./notifications/routes.ts";
+import { oversightRoutes } from "./oversight/routes.ts";
+import type { Hub } from "./stream/hub.ts";
+import type { MarketCards } from "./stream/market.ts";
+import { streamRoutes } from "./stream/routes.ts";
+import { assetRoutes } from "./views.ts";
+
+export type AppParts = {
+  config: Config;
+  pool: pg.Pool;
+  db: Kysely<Database>;
+  bus: Bus;
+  hub: Hub;
+  log: Log;
+  metrics: Metrics;
+  cards: MarketCards;
+};
+
+/** The whole web application: the order of everything that a request passes, on one page. */
+export function createApp(parts: AppParts): Express {
+  const { config, db, log } = parts;
+  const sessions = createSessions(parts);
+  const app = express();
+  app.disable("x-powered-by");
+  app.set("trust proxy", config.trustProxy);
+  app.set("query parser", "simple");
+
+  app.use(secured(config.production));
+  app.use(assetRoutes());
+  app.use(healthRoutes(parts));
+  app.use(pinoHttp({ logger: log, autoLogging: false }));
+  app.use(ownRequestsOnly(config.appOrigin));
+  // Streams and their polling read the session without keeping it alive, so they come before what does.
+  app.use(streamRoutes(parts, sessions.readOnly));
+  app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
+  app.use(sessions.middleware);
+  app.use(withInbox(db));
+  app.use(homeRoutes(db));
+  app.use(accountRoutes(parts));
+  app.use(marketplaceRoutes(db));
+  app.use(notificationRoutes(db));
+  app.use(oversightRoutes(db));
+  app.use(handleMissing);
+  app.use(handleErrors(log));
+  return app;
+}
+
+function secured(production: boolean) {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        fontSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        workerSrc: ["'self'"],
+        manifestSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        objectSrc: ["'none'"],
+        frameAncestors: ["'none'"],
+        ...(production ? { upgradeInsecureRequests: [] } : {}),
+      },
+    },
+    strictTransportSecurity: production ? { maxAge: 31_536_000, includeSubDomains: true } : false,
+    referrerPolicy: { policy: "same-origin" },
+  });
+}

@@ -1,0 +1,135 @@
+import { EventEmitter } from "node:events";
+import { Redis } from "ioredis";
+import type { Config } from "./config.ts";
+import type { Log } from "./log.ts";
+
+export type BusMessage = { channel: string; body: string };
+
+/**
+ * The doorbell between processes. It may lose, double or reorder: Postgres is the truth, and whoever listens checks
+ * numbers. `onUp` is called each time that messages may have been missed and now flow again.
+ */
+export interface Bus {
+  publish(messages: BusMessage[]): Promise<void>;
+  /** Resolves once the subscription is confirmed: what is published from then on is heard. At once while down. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+  onMessage(listener: (channel: string, body: string) => void): void;
+  onUp(listener: () => void): void;
+  readonly up: boolean;
+  close(): Promise<void>;
+}
+
+/** A bus for one process: Redis where REDIS_URL is set, else within the process. */
+export function createBus(config: Pick<Config, "redisUrl" | "redisCa" | "unverifiedTls">, log: Log): Bus {
+  return config.redisUrl ? createRedisBus(config.redisUrl, config, log) : createLocalBus();
+}
+
+function createLocalBus(): Bus {
+  const emitter = new EventEmitter().setMaxListeners(0);
+  const channels = new Set<string>();
+  return {
+    up: true,
+    async publish(messages) {
+      for (const { channel, body } of messages) {
+        if (channels.has(channel)) setImmediate(() => emitter.emit("message", channel, body));
+      }
+    },
+    async subscribe(channel) {
+      channels.add(channel);
+    },
+    unsubscribe: (channel) => void channels.delete(channel),
+    onMessage: (listener) => void emitter.on("message", listener),
+    onUp() {},
+    async close() {
+      emitter.removeAllListeners();
+    },
+  };
+}
+
+function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifiedTls">, log: Log): Bus {
+  // Pub/sub knows no databases, so the address's number is put before each channel: two installations may share a Redis.
+  const space = `stockbell${new URL(url).pathname.replace(/^\/0?$/, "")}:`;
+  const options = {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    connectTimeout: 4000,
+    commandTimeout: 4000,
+    keepAlive: 10_000,
+    retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2000) * (0.5 + Math.random() / 2),
+    ...tlsOf(url, config),
+  };
+  const publisher = new Redis(url, { ...options, enableAutoPipelining: true });
+  const subscriber = new Redis(url, { ...options, autoResubscribe: false });
+  const emitter = new EventEmitter().setMaxListeners(0);
+  const channels = new Set<string>();
+  let up = false;
+
+  subscriber.on("ready", () => void resubscribe());
+  subscriber.on("close", () => {
+    if (up) log.warn("the bus is down");
+    up = false;
+  });
+  subscriber.on("message", (channel: string, body: string) => {
+    emitter.emit("message", channel.slice(space.length), body);
+  });
+  quietly(publisher);
+  quietly(subscriber);
+
+  return {
+    get up() {
+      return up;
+    },
+    async publish(messages) {
+      const pipeline = publisher.pipeline();
+      for (const { channel, body } of messages) pipeline.publish(space + channel, body);
+      const results = await pipeline.exec();
+      const failed = results?.find(([error]) => error);
+      if (failed?.[0]) throw failed[0];
+    },
+    async subscribe(channel) {
+      channels.add(channel);
+      if (subscriber.status === "ready") await subscriber.subscribe(space + channel);
+    },
+    unsubscribe(channel) {
+      channels.delete(channel);
+      if (subscriber.status === "ready") subscriber.unsubscribe(space + channel).catch(() => {});
+    },
+    onMessage: (listener) => void emitter.on("message", listener),
+    onUp: (listener) => void emitter.on("up", listener),
+    async close() {
+      emitter.removeAllListeners();
+      publisher.disconnect();
+      subscriber.disconnect();
+    },
+  };
+
+  async function resubscribe(): Promise<void> {
+    try {
+      const wanted = [...channels].map((channel) => space + channel);
+      for (let at = 0; at < wanted.length; at += 1000) await subscriber.subscribe(...wanted.slice(at, at + 1000));
+      up = true;
+      log.info({ channels: wanted.length }, "the bus is up");
+      emitter.emit("up");
+    } catch (error) {
+      log.warn({ err: error }, "the bus could not subscribe again");
+      subscriber.disconnect(true);
+    }
+  }
+
+  // Redis away is a state, not an error a line: ioredis tells of each attempt, which is twice a second for hours.
+  function quietly(client: Redis): void {
+    let said = 0;
+    client.on("error", (error: Error) => {
+      if (Date.now() - said < 5000) return;
+      said = Date.now();
+      log.warn({ reason: error.message }, "Redis cannot be reached");
+    });
+  }
+}
+
+function tlsOf(url: string, config: Pick<Config, "redisCa" | "unverifiedTls">) {
+  if (!url.startsWith("rediss:")) return {};
+  if (config.redisCa) return { tls: { ca: config.redisCa } };
+  return { tls: { rejectUnauthorized: !config.unverifiedTls.includes("redis") } };
+}

@@ -1,0 +1,134 @@
+import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from "kysely";
+import pg from "pg";
+import type { Config } from "./config.ts";
+import type { EventKind, EventRow } from "./events/catalogue.ts";
+
+// Ids and money are bigint in the tables and far below 2^53 in life.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+export type Role = "buyer" | "seller" | "admin";
+export type ListingStatus = "available" | "reserved" | "sold" | "withdrawn";
+export type ReservationEnd = "released" | "expired" | "sold" | "withdrawn";
+type Given<T> = Generated<T>;
+
+export interface Database {
+  users: {
+    id: Given<number>;
+    email: string;
+    name: string;
+    company: string;
+    role: Role;
+    password_hash: string;
+    status: Given<"active" | "suspended">;
+    created_at: Given<Date>;
+  };
+  sessions: { sid: string; sess: unknown; expire: Date };
+  listings: {
+    id: Given<number>;
+    seller_id: number;
+    title: string;
+    description: string;
+    category: string;
+    quantity: number;
+    unit: string;
+    price_minor: number;
+    currency: string;
+    location: string;
+    status: Given<ListingStatus>;
+    version: Given<number>;
+    reserved_for: number | null;
+    reserved_until: Date | null;
+    created_at: Given<Date>;
+    updated_at: Given<Date>;
+    search: Given<unknown>;
+  };
+  reservations: {
+    id: Given<number>;
+    listing_id: number;
+    buyer_id: number;
+    reserved_at: Given<Date>;
+    expires_at: Date;
+    ended_at: Date | null;
+    outcome: ReservationEnd | null;
+  };
+  enquiries: {
+    id: Given<number>;
+    listing_id: number;
+    buyer_id: number;
+    created_at: Given<Date>;
+    last_message_at: Given<Date>;
+  };
+  messages: {
+    id: Given<number>;
+    enquiry_id: number;
+    author_id: number;
+    body: string;
+    sent_at: Given<Date>;
+  };
+  watches: { user_id: number; listing_id: number; created_at: Given<Date> };
+  events: {
+    id: Given<number>;
+    kind: EventKind;
+    actor_id: number | null;
+    listing_id: number | null;
+    enquiry_id: number | null;
+    data: ColumnType<EventRow["data"], string, never>;
+    occurred_at: Given<Date>;
+    delivered_at: Date | null;
+  };
+  inboxes: {
+    user_id: number;
+    last_seq: Given<number>;
+    unread: Given<number>;
+    unseen: Given<number>;
+    seen_seq: Given<number>;
+    delivered_seq: Given<number>;
+    revision: Given<number>;
+  };
+  notifications: {
+    recipient_id: number;
+    seq: number;
+    event_id: number;
+    reason: string;
+    created_at: Given<Date>;
+    read_at: Date | null;
+  };
+}
+
+/** The database, or a transaction in it: what every query function takes first. */
+export type Db = Kysely<Database> | Transaction<Database>;
+export type Trx = Transaction<Database>;
+
+/**
+ * A pool of connections with time-outs, so that a slow or dead database makes a request fail and never hang.
+ * @param databaseUrl postgres://…
+ * @param max connections at the most
+ */
+export function createPool(config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">, max: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: config.databaseUrl,
+    ...tlsOf(config),
+    max,
+    connectionTimeoutMillis: 4000,
+    statement_timeout: 15_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+    application_name: "stockbell",
+  });
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => void client.on("error", () => {}));
+  return pool;
+}
+
+/** Kysely over a pool; `destroy()` ends the pool as well. */
+export function createDb(pool: pg.Pool): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** TLS as the environment says: verified unless DATABASE_CA pins it or TLS_ALLOW_UNVERIFIED lets it go. */
+function tlsOf(config: Pick<Config, "databaseCa" | "unverifiedTls">): pg.PoolConfig {
+  if (config.databaseCa) return { ssl: { ca: config.databaseCa } };
+  if (config.unverifiedTls.includes("database")) return { ssl: { rejectUnauthorized: false } };
+  return {};
+}

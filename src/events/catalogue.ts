@@ -1,0 +1,49 @@
+// Every kind of thing that happens, with the facts that its readers need. An event is never changed: what it says was
+// true when it happened. It carries ids and short texts, never who is told: that is for notifications/audience.ts.
+
+type About = { title: string; sellerId: number };
+type Change<T> = { from: T; to: T };
+export type Edits = {
+  price?: Change<number>;
+  quantity?: Change<number>;
+  text?: true;
+};
+
+export type EventData = {
+  listing_published: About & { priceMinor: number; currency: string };
+  listing_updated: About & { edits: Edits; currency: string; unit: string; reservedFor: number | null };
+  listing_reserved: About & { buyerId: number; until: string };
+  listing_released: About & { buyerId: number };
+  reservation_expired: About & { buyerId: number };
+  listing_sold: About & { buyerId: number };
+  listing_withdrawn: About & { buyerId: number | null };
+  listing_relisted: About & { priceMinor: number; currency: string };
+  enquiry_received: About & { buyerId: number; buyerName: string; excerpt: string };
+  enquiry_replied: About & { buyerId: number; authorName: string; excerpt: string };
+};
+
+export type EventKind = keyof EventData;
+
+/** What an action hands to recordEvent. `actorId` is null when the clock did it. */
+export type NewEvent = {
+  [K in EventKind]: {
+    kind: K;
+    actorId: number | null;
+    listingId: number;
+    enquiryId?: number;
+    data: EventData[K];
+  };
+}[EventKind];
+
+/** An event as the log keeps it. */
+export type EventRow = {
+  [K in EventKind]: {
+    id: number;
+    kind: K;
+    actorId: number | null;
+    listingId: number | null;
+    enquiryId: number | null;
+    data: EventData[K];
+    occurredAt: Date;
+  };
+}[EventKind];

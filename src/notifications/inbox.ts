@@ -1,0 +1,155 @@
+import type { RequestHandler } from "express";
+import { type Kysely, sql } from "kysely";
+import type { Database, Db, Trx } from "../db.ts";
+import { NotFoundError } from "../errors.ts";
+import type { EventKind } from "../events/catalogue.ts";
+import { type LoggedEvent, readEvents } from "../events/log.ts";
+import { addJob } from "../queue.ts";
+import { wantsFragment } from "../views.ts";
+import type { Reason } from "./kinds.ts";
+
+/** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
+export type InboxHead = { userId: number; lastSeq: number; unread: number; unseen: number; seenSeq: number; revision: number };
+
+/** A notification with its event. */
+export type Notice = { recipientId: number; seq: number; reason: Reason; createdAt: Date; readAt: Date | null; event: LoggedEvent };
+
+const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
+
+/** The heads of these people's inboxes, by user id; one query whatever their number. */
+export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, InboxHead>> {
+  const rows = await db
+    .selectFrom("inboxes")
+    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"])
+    .where("user_id", "=", sql<number>`any(${userIds}::bigint[])`)
+    .execute();
+  return new Map(rows.map((row) => [row.userId, row]));
+}
+
+/** The head of one inbox. */
+export async function readHead(db: Db, userId: number): Promise<InboxHead> {
+  return (await readHeads(db, [userId])).get(userId) ?? { userId, ...noInbox };
+}
+
+/** What came after a number, oldest first: for streams, catch-up and polling alike. */
+export async function readAfter(db: Db, userId: number, after: number, limit: number): Promise<Notice[]> {
+  const rows = await notices(db, userId).where("notifications.seq", ">", after).orderBy("notifications.seq").limit(limit).execute();
+  return rows.map(toNotice);
+}
+
+/** These notifications of one's own, newest first. */
+export async function readThese(db: Db, userId: number, seqs: number[]): Promise<Notice[]> {
+  if (seqs.length === 0) return [];
+  const rows = await notices(db, userId).where("notifications.seq", "in", seqs).orderBy("notifications.seq", "desc").execute();
+  return rows.map(toNotice);
+}
+
+export type InboxFilter = { unreadOnly: boolean; kind: EventKind | null; before: number | null };
+
+/** A page of an inbox, newest first: those with a number below `before`. */
+export async function readPage(db: Db, userId: number, filter: InboxFilter, limit: number): Promise<Notice[]> {
+  let query = notices(db, userId).orderBy("notifications.seq", "desc").limit(limit);
+  if (filter.unreadOnly) query = query.where("notifications.read_at", "is", null);
+  if (filter.kind) query = query.where("events.kind", "=", filter.kind);
+  if (filter.before) query = query.where("notifications.seq", "<", filter.before);
+  return (await query.execute()).map(toNotice);
+}
+
+/**
+ * Marks one notification read or unread; its person's other tabs follow.
+ * @throws NotFoundError when the person has none of that number
+ */
+export async function markRead(db: Kysely<Database>, userId: number, seq: number, read: boolean): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await lockInbox(trx, userId);
+    const marked = await trx
+      .updateTable("notifications")
+      .set({ read_at: read ? sql`coalesce(read_at, clock_timestamp())` : null })
+      .where("recipient_id", "=", userId)
+      .where("seq", "=", seq)
+      .returning("seq")
+      .executeTakeFirst();
+    if (!marked) throw new NotFoundError("There is no such notification.");
+    await recount(trx, userId);
+    await addJob(trx, "announce_marks", { userId, seqs: [seq] });
+  });
+}
+
+/** Marks all up to a number read, so that what came since the page was rendered stays unread. */
+export async function markAllRead(db: Kysely<Database>, userId: number, upTo: number): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await lockInbox(trx, userId);
+    const marked = await trx
+      .updateTable("notifications")
+      .set({ read_at: sql`clock_timestamp()` })
+      .where("recipient_id", "=", userId)
+      .where("seq", "<=", upTo)
+      .where("read_at", "is", null)
+      .returning("seq")
+      .execute();
+    if (marked.length === 0) return;
+    await recount(trx, userId);
+    const newest = marked.map((row) => row.seq).sort((a, b) => b - a).slice(0, 100);
+    await addJob(trx, "announce_marks", { userId, seqs: newest });
+  });
+}
+
+/** The inbox was opened: what it showed no longer counts on the badge, and stays unread. */
+export async function markSeen(db: Kysely<Database>, userId: number, upTo: number): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const head = await lockInbox(trx, userId);
+    if (!head || head.seen_seq >= Math.min(upTo, head.last_seq)) return;
+    await trx
+      .updateTable("inboxes")
+      .set({ seen_seq: Math.min(upTo, head.last_seq) })
+      .where("user_id", "=", userId)
+      .execute();
+    await recount(trx, userId);
+    await addJob(trx, "announce_marks", { userId, seqs: [] });
+  });
+}
+
+/** Gives every page its badge and the cursor it is rendered with. */
+export function withInbox(db: Kysely<Database>): RequestHandler {
+  return async (req, res, next) => {
+    if (req.user && req.method === "GET" && !wantsFragment(req)) {
+      const head = await readHead(db, req.user.id);
+      Object.assign(res.locals, { unseen: head.unseen, cursor: head.lastSeq, revision: head.revision });
+    }
+    next();
+  };
+}
+
+async function lockInbox(trx: Trx, userId: number) {
+  return trx.selectFrom("inboxes").selectAll().where("user_id", "=", userId).forNoKeyUpdate().executeTakeFirst();
+}
+
+// Counted anew under the lock: a count that is kept by adding drifts.
+async function recount(trx: Trx, userId: number): Promise<void> {
+  await sql`
+    update inboxes set revision = revision + 1, (unread, unseen) = (
+      select count(*), count(*) filter (where notifications.seq > inboxes.seen_seq)
+      from notifications
+      where notifications.recipient_id = inboxes.user_id and notifications.read_at is null
+    )
+    where user_id = ${userId}`.execute(trx);
+}
+
+function notices(db: Db, userId: number) {
+  return readEvents(db)
+    .innerJoin("notifications", "notifications.event_id", "events.id")
+    .select([
+      "notifications.recipient_id as recipientId",
+      "notifications.seq",
+      "notifications.reason",
+      "notifications.created_at as createdAt",
+      "notifications.read_at as readAt",
+    ])
+    .where("notifications.recipient_id", "=", userId);
+}
+
+type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];
+
+function toNotice({ recipientId, seq, reason, createdAt, readAt, ...event }: NoticeRow): Notice {
+  return { recipientId, seq, reason: reason as Reason, createdAt, readAt, event: event as LoggedEvent };
+}

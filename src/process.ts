@@ -1,0 +1,40 @@
+import { type Config, loadConfig, type ProcessKind } from "./config.ts";
+
+/** One clear line on standard error, and the end of the process with code 1. */
+export function fatal(what: string, error: unknown): never {
+  console.error(`${what}: ${reasonOf(error)}`);
+  process.exit(1);
+}
+
+/** The environment's settings, or the end of the process with one line that names what is wrong. */
+export function configOrExit(kind: ProcessKind): Config {
+  try {
+    return loadConfig(kind);
+  } catch (error) {
+    return fatal("Stockbell cannot start", error);
+  }
+}
+
+/**
+ * Runs `stop` at the first SIGTERM or SIGINT and exits 0; further signals change nothing. Whatever takes longer than
+ * 20 of the platform's 30 seconds is left behind.
+ */
+export function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false;
+  const onSignal = () => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), 20_000).unref();
+    stop().then(
+      () => process.exit(0),
+      (error) => fatal("Stockbell did not stop cleanly", error),
+    );
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error instanceof Error ? error.message.split("\n")[0] || error.name : String(error);
+}

@@ -1,0 +1,41 @@
+import { sql } from "kysely";
+import type { Db } from "./db.ts";
+
+/** Every job there is, by the name that it has in the queue, with what it needs to know. */
+export type Jobs = {
+  deliver_event: { eventId: number };
+  expire_reservation: { reservationId: number };
+  announce_marks: { userId: number; seqs: number[] };
+  end_streams: StreamEnding;
+};
+
+/** Which live streams must end: all of a user's, or one session's, and in what words. */
+export type StreamEnding = {
+  userId: number;
+  sessionId?: string;
+  reason: "signed-out" | "suspended" | "expired" | "password" | "role";
+};
+
+export type JobName = keyof Jobs;
+export type TaskHandlers = { [K in JobName]: (payload: Jobs[K]) => Promise<void> };
+
+/**
+ * Puts a job into the queue, as SQL, so that it joins the caller's transaction and is there if that commits.
+ * @param options.runAt when it may run at the earliest, by the database's clock; at once if left out
+ * @param options.delayMs or how long from now
+ * @param options.key a second job with the same key replaces the first while that has not begun
+ */
+export async function addJob<K extends JobName>(
+  db: Db,
+  name: K,
+  payload: Jobs[K],
+  options: { runAt?: Date; delayMs?: number; key?: string } = {},
+): Promise<void> {
+  await sql`select graphile_worker.add_job(
+    ${name},
+    payload := ${JSON.stringify(payload)}::json,
+    run_at := coalesce(${options.runAt ?? null}::timestamptz, now() + ${options.delayMs ?? 0} * interval '1 ms'),
+    max_attempts := 8,
+    job_key := ${options.key ?? null}
+  )`.execute(db);
+}

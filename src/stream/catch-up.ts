@@ -1,0 +1,69 @@
+import type { Kysely } from "kysely";
+import type { Database } from "../db.ts";
+import type { Metrics } from "../metrics.ts";
+import { type Notice, readAfter, readHead } from "../notifications/inbox.ts";
+import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
+import { frame } from "./frames.ts";
+import type { Person, Stream } from "./stream.ts";
+
+/** A stream is sent this many rows at the most; what lies before them is in the inbox, and the summary counts it. */
+export const MOST_ROWS = 200;
+
+type Parts = { db: Kysely<Database>; metrics: Metrics };
+
+/**
+ * Brings a stream up to its person's last number, from Postgres. The one path for connect, reconnect, a gap, the bus
+ * coming back and the sweep. What rings meanwhile raises `person.last`, so that it is read in the next round.
+ */
+export async function catchUp(parts: Parts, person: Person, stream: Stream): Promise<void> {
+  if (stream.reading) return;
+  stream.reading = true;
+  try {
+    while (stream.cursor < person.last && !stream.connection.ended) {
+      const before = stream.cursor;
+      await readOn(parts, person, stream);
+      if (stream.cursor === before) return;
+    }
+  } finally {
+    stream.reading = false;
+  }
+}
+
+/**
+ * What lies after a number, as it is shown: the newest rows, oldest first, and how many there are in all.
+ */
+export async function readMissed(db: Kysely<Database>, userId: number, after: number, last: number): Promise<Notice[]> {
+  const from = Math.max(after, last - MOST_ROWS);
+  return readAfter(db, userId, from, MOST_ROWS);
+}
+
+async function readOn({ db, metrics }: Parts, person: Person, stream: Stream): Promise<void> {
+  const head = await readHead(db, person.userId);
+  note(person, head);
+  const notices = await readMissed(db, person.userId, stream.cursor, head.lastSeq);
+  const last = notices.at(-1)?.seq;
+  if (last === undefined || last <= stream.cursor || stream.connection.ended) return;
+  metrics.catchupRows.inc(notices.length);
+  writeNotices(stream, notices, last - stream.cursor, person);
+}
+
+/** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */
+export function writeNotices(stream: Stream, notices: Notice[], missed: number, badge: { unseen: number; revision: number }): void {
+  const last = notices.at(-1)?.seq ?? stream.cursor;
+  if (missed > MOST_TOASTS) {
+    stream.connection.send("toast", frame("toast", summaryFragment(stream.locale, notices, missed, badge), last));
+  } else {
+    for (const notice of notices) {
+      stream.connection.send("toast", frame("toast", noticeFragment(stream.locale, notice, badge), notice.seq));
+    }
+  }
+  stream.cursor = last;
+}
+
+/** Takes in how an inbox stands; an older state never replaces a newer one. */
+export function note(person: Person, head: { lastSeq: number; unseen: number; revision: number }): void {
+  person.last = Math.max(person.last, head.lastSeq);
+  if (head.revision < person.revision) return;
+  person.unseen = head.unseen;
+  person.revision = head.revision;
+}

@@ -1,0 +1,34 @@
+import type { Request } from "express";
+
+/** How a stream stands with its cursor: where it goes on from, and how many it has missed. */
+export type Standing = { state: "fresh" | "resumed" | "reset"; cursor: number; replayed: number };
+
+/**
+ * Reads the cursor that a client brings: Last-Event-ID, else the query. What is neither a number nor within the inbox
+ * is answered with a reset to its end, never with an error: it may be anything at all.
+ * @param last the inbox's last number
+ * @param parameter the name in the query
+ */
+export function cursorOf(req: Pick<Request, "headers" | "query">, last: number, parameter = "lastEventId"): Standing {
+  const header = req.headers["last-event-id"];
+  const given = header || req.query[parameter];
+  if (given === undefined || given === "") return { state: "fresh", cursor: last, replayed: 0 };
+  const cursor = typeof given === "string" && /^\d{1,15}$/.test(given) ? Number(given) : -1;
+  if (cursor < 0 || cursor > last) return { state: "reset", cursor: last, replayed: 0 };
+  return { state: "resumed", cursor, replayed: last - cursor };
+}
+
+const DAY = 86_400_000;
+// A transaction may commit this long after the time that it wrote.
+const SLACK = 10_000;
+
+/**
+ * From when on a page must be shown what changed: a little before it was rendered, or last heard from us; nothing where
+ * that is missing, odd, or over a day ago.
+ */
+export function sinceOf(req: Pick<Request, "query">): Date | null {
+  const given = req.query.since;
+  const since = typeof given === "string" && given.length <= 30 ? Date.parse(given) : Number.NaN;
+  const now = Date.now();
+  return since > now - DAY && since <= now + DAY ? new Date(Math.min(since, now) - SLACK) : null;
+}

@@ -1,0 +1,33 @@
+import type { Kysely } from "kysely";
+import type { Database, Role } from "../db.ts";
+import { readSince } from "../events/log.ts";
+import type { InboxHead } from "../notifications/inbox.ts";
+import { readMissed } from "./catch-up.ts";
+import type { Standing } from "./cursor.ts";
+import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
+import { type MarketCards, marketFragment } from "./market.ts";
+import { oversightFragment } from "./oversight.ts";
+
+type Parts = { db: Kysely<Database>; cards: MarketCards };
+type Asked = { standing: Standing; since: Date | null; head: InboxHead };
+
+/**
+ * What a page without a stream has missed, in the fragments that the stream would have brought.
+ * @returns an empty string when there is nothing
+ */
+export async function missedFragment(
+  { db, cards }: Parts,
+  viewer: { userId: number; role: Role },
+  locale: string,
+  { standing, since, head }: Asked,
+): Promise<string> {
+  const notices = standing.replayed > 0 ? await readMissed(db, viewer.userId, standing.cursor, head.lastSeq) : [];
+  const news =
+    standing.replayed > MOST_TOASTS
+      ? summaryFragment(locale, notices, standing.replayed, head)
+      : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
+  const market = since ? marketFragment(viewer, locale, await cards.changedSince(since, 100)) : "";
+  const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
+  const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
+  return news + market + oversight;
+}

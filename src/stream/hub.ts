@@ -1,0 +1,199 @@
+import type { Kysely } from "kysely";
+import type { Bus } from "../bus.ts";
+import type { Database, Role } from "../db.ts";
+import type { LoggedEvent } from "../events/log.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { type Notice, readThese } from "../notifications/inbox.ts";
+import type { Reason } from "../notifications/kinds.ts";
+import type { StreamEnding } from "../queue.ts";
+import { catchUp, note, writeNotices } from "./catch-up.ts";
+import type { StreamEnd } from "./connection.ts";
+import { type Badge, marksFragment } from "./fragments.ts";
+import { frame } from "./frames.ts";
+import { startHeart } from "./heart.ts";
+import { createMarket, type MarketCards } from "./market.ts";
+import { oversightFrame } from "./oversight.ts";
+import type { Person, Stream } from "./stream.ts";
+import { checkAll, startSweep } from "./sweep.ts";
+
+export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards };
+
+type ToastMessage = {
+  type: "toast";
+  userId: number;
+  seq: number;
+  reason: Reason;
+  unseen: number;
+  revision: number;
+  createdAt: string;
+  event: LoggedEvent;
+};
+type MarksMessage = { type: "marks"; unseen: number; revision: number; lastSeq: number; seqs: number[] };
+type RoleMessage =
+  | { type: "market"; listingId: number; sellerId: number }
+  | { type: "oversight"; event: LoggedEvent };
+
+const HOUR = 3_600_000;
+const ROLES: Role[] = ["buyer", "seller", "admin"];
+
+/**
+ * All streams of one web process: who is connected, what each has been told, and what must be told next. The bus is its
+ * doorbell, Postgres its truth: a number that is not the next in line makes it read.
+ */
+export class Hub {
+  readonly people = new Map<number, Person>();
+  readonly streams = new Set<Stream>();
+  readonly #parts: HubParts;
+  readonly #market: ReturnType<typeof createMarket>;
+  readonly #stops: (() => void)[];
+  #closing = false;
+
+  constructor(parts: HubParts) {
+    this.#parts = parts;
+    this.#market = createMarket(parts, this.streams);
+    this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
+    parts.bus.onMessage((channel, body) => this.#hear(channel, body));
+    parts.bus.onUp(() => void checkAll(this, parts));
+  }
+
+  /** Listens to what concerns everybody; resolves when the bus has confirmed it. */
+  async start(): Promise<void> {
+    await Promise.all(["control", ...ROLES.map((role) => `role:${role}`)].map((channel) => this.#parts.bus.subscribe(channel)));
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /**
+   * Makes a stream known before anything is read for it, so that nothing can fall between: subscribe, read, go live.
+   * Until goLive() the stream is written to by its opener alone.
+   */
+  join(given: Omit<Stream, "cursor" | "opened" | "reading" | "endsAt">): { person: Person; stream: Stream } {
+    const person = this.#personOf(given.userId);
+    const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
+    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt };
+    person.streams.add(stream);
+    this.streams.add(stream);
+    this.#parts.metrics.streams.inc({ role: stream.role });
+    return { person, stream };
+  }
+
+  /** The stream has been told all that its opener found; from here on it lives. */
+  async goLive(person: Person, stream: Stream): Promise<void> {
+    stream.opened = true;
+    stream.reading = false;
+    await this.catchUp(person, stream);
+  }
+
+  /** Forgets a stream that has ended, and the person with the last of theirs. */
+  leave(stream: Stream): void {
+    if (!this.streams.delete(stream)) return;
+    this.#parts.metrics.streams.dec({ role: stream.role });
+    const person = this.people.get(stream.userId);
+    person?.streams.delete(stream);
+    if (person?.streams.size !== 0) return;
+    this.people.delete(stream.userId);
+    this.#parts.bus.unsubscribe(`user:${stream.userId}`);
+  }
+
+  /** Brings a stream up to date; a database that is away is asked again by the next sweep. */
+  async catchUp(person: Person, stream: Stream): Promise<void> {
+    await catchUp(this.#parts, person, stream).catch((error) => {
+      this.#parts.log.warn({ err: error }, "a stream could not be brought up to date yet");
+    });
+  }
+
+  /** Ends the streams of somebody who has lost the right to them; their pages say so and do not come back. */
+  endStreams({ userId, sessionId, reason }: StreamEnding): void {
+    for (const stream of [...(this.people.get(userId)?.streams ?? [])]) {
+      if (sessionId === undefined || stream.sessionId === sessionId) this.end(stream, "signed-out", reason);
+    }
+  }
+
+  /** Ends one stream with the event that tells its page what to do: stop for good, or come back after a while. */
+  end(stream: Stream, why: StreamEnd, reason = "signed-out", reconnect = 0): void {
+    if (why === "signed-out") stream.connection.end(why, "signed-out", frame("signed-out", reason));
+    else stream.connection.end(why, "bye", frame("bye", JSON.stringify({ reconnect })));
+  }
+
+  /** Ends every stream in waves over `ms`, each with a delay of its own, so that nobody comes back in step. */
+  async close(ms: number): Promise<void> {
+    this.#closing = true;
+    for (const stop of this.#stops) stop();
+    const waves = Math.max(1, Math.min(20, Math.ceil(this.streams.size / 50)));
+    const size = Math.ceil(this.streams.size / waves);
+    for (let wave = 0; wave < waves; wave += 1) {
+      for (const stream of [...this.streams].slice(0, size)) {
+        this.end(stream, "deploy", undefined, 500 + Math.floor(Math.random() * 4500));
+      }
+      if (wave < waves - 1) await new Promise((resolve) => setTimeout(resolve, ms / waves));
+    }
+  }
+
+  /** A stream that has just opened is shown what changed on the market since its page was rendered. */
+  showMarketSince(stream: Stream, since: Date): Promise<void> {
+    return this.#market.showSince(stream, since);
+  }
+
+  #personOf(userId: number): Person {
+    const known = this.people.get(userId);
+    if (known) return known;
+    const subscribed = this.#parts.bus.subscribe(`user:${userId}`).catch(() => {});
+    const person: Person = { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0 };
+    this.people.set(userId, person);
+    return person;
+  }
+
+  #hear(channel: string, body: string): void {
+    const message = JSON.parse(body);
+    if (channel === "control") return this.endStreams(message);
+    if (channel.startsWith("role:")) return this.#hearRole(channel.slice(5) as Role, message);
+    const person = this.people.get(Number(channel.slice(5)));
+    if (!person) return;
+    if (message.type === "toast") this.#hearToast(person, message);
+    else void this.#hearMarks(person, message);
+  }
+
+  #hearToast(person: Person, message: ToastMessage): void {
+    note(person, { lastSeq: message.seq, unseen: message.unseen, revision: message.revision });
+    const notice = noticeOf(person.userId, message);
+    for (const stream of person.streams) {
+      if (stream.reading || message.seq <= stream.cursor) continue;
+      if (message.seq !== stream.cursor + 1) void this.catchUp(person, stream);
+      else {
+        writeNotices(stream, [notice], 1, person);
+        this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - notice.event.occurredAt.getTime()) / 1000);
+      }
+    }
+  }
+
+  async #hearMarks(person: Person, message: MarksMessage): Promise<void> {
+    note(person, message);
+    const notices = await readThese(this.#parts.db, person.userId, message.seqs).catch(() => []);
+    for (const stream of person.streams) sendMarks(stream, notices, person);
+  }
+
+  #hearRole(role: Role, message: RoleMessage): void {
+    if (message.type === "market") return this.#market.changed(role, message.listingId);
+    for (const stream of this.streams) {
+      if (stream.role === "admin" && stream.opened) {
+        stream.connection.send("oversight", oversightFrame(stream.locale, [withDates(message.event)]));
+      }
+    }
+  }
+}
+
+/** Sends read marks, and how the inbox stands, to a page that is open already. */
+export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
+  if (stream.opened) stream.connection.send("inbox", frame("inbox", marksFragment(stream.locale, notices, badge)));
+}
+
+function noticeOf(recipientId: number, { seq, reason, createdAt, event }: ToastMessage): Notice {
+  return { recipientId, seq, reason, createdAt: new Date(createdAt), readAt: null, event: withDates(event) };
+}
+
+function withDates(event: LoggedEvent): LoggedEvent {
+  return { ...event, occurredAt: new Date(event.occurredAt) };
+}

@@ -1,0 +1,89 @@
+import type { Role } from "../db.ts";
+import { render } from "../views.ts";
+import { frame } from "./frames.ts";
+import type { HubParts } from "./hub.ts";
+import type { Stream } from "./stream.ts";
+
+/** What the stream must know of a listing; the views take the rest as it comes from the marketplace. */
+export type Card = { id: number; sellerId: number; reservedFor: number | null; updatedAt: Date };
+
+/** The marketplace's own readings, handed in: this room shows cards and does not know how they are made. */
+export type MarketCards = {
+  find(ids: number[]): Promise<Card[]>;
+  changedSince(since: Date, limit: number): Promise<Card[]>;
+};
+
+const INTERVAL_MS = 250;
+const MOST_AT_OPENING = 100;
+
+/**
+ * Role news: the cards of listings that changed, on every page that shows one. At most four messages a second for each
+ * stream whatever the rate; the latest state of each listing wins. Sellers get those of their own listings only.
+ */
+export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, streams: Set<Stream>) {
+  const changed: Record<Role, Set<number>> = { buyer: new Set(), seller: new Set(), admin: new Set() };
+  let timer: NodeJS.Timeout | null = null;
+  let flushedAt = 0;
+
+  return {
+    /** A role's channel has told that a listing changed. */
+    changed(role: Role, listingId: number): void {
+      changed[role].add(listingId);
+      timer ??= setTimeout(() => void flush(), Math.max(0, flushedAt + INTERVAL_MS - Date.now()));
+    },
+    /** What has changed since a page was rendered, for its stream that has just opened. */
+    async showSince(stream: Stream, since: Date): Promise<void> {
+      const found = await cards.changedSince(since, MOST_AT_OPENING);
+      send(stream, found, new Map());
+    },
+    stop(): void {
+      if (timer) clearTimeout(timer);
+    },
+  };
+
+  async function flush(): Promise<void> {
+    const told = { buyer: new Set(changed.buyer), seller: new Set(changed.seller), admin: new Set(changed.admin) };
+    for (const ids of Object.values(changed)) ids.clear();
+    flushedAt = Date.now();
+    try {
+      const found = await cards.find([...told.buyer.union(told.seller).union(told.admin)]);
+      const rendered = new Map<string, string>();
+      for (const stream of streams) send(stream, found.filter((card) => told[stream.role].has(card.id)), rendered);
+    } catch (error) {
+      log.warn({ err: error }, "changed cards could not be read");
+    }
+    const waiting = Object.values(changed).some((ids) => ids.size > 0);
+    timer = waiting ? setTimeout(() => void flush(), INTERVAL_MS) : null;
+  }
+}
+
+function send(stream: Stream, found: Card[], rendered: Map<string, string>): void {
+  if (!stream.opened) return;
+  const html = marketFragment(stream, stream.locale, found, rendered);
+  if (html !== "") stream.connection.send("market", frame("market", html));
+}
+
+/** The cards that this person may be shown, as fragments that find their places by themselves. */
+export function marketFragment(
+  viewer: { userId: number; role: Role },
+  locale: string,
+  found: Card[],
+  rendered: Map<string, string> = new Map(),
+): string {
+  const mine = found.filter((card) => viewer.role !== "seller" || card.sellerId === viewer.userId);
+  return mine.map((card) => cardFragment(card, partOf(viewer, card), locale, rendered)).join("");
+}
+
+function cardFragment(listing: Card, part: string, locale: string, rendered: Map<string, string>): string {
+  const key = `${listing.id} ${part} ${locale}`;
+  const known = rendered.get(key);
+  if (known !== undefined) return known;
+  const html = render("stream/market", locale, { listing, part });
+  rendered.set(key, html);
+  return html;
+}
+
+function partOf(viewer: { userId: number; role: Role }, card: Card): "owner" | "reserved" | "other" {
+  if (viewer.role === "admin" || card.sellerId === viewer.userId) return "owner";
+  return card.reservedFor === viewer.userId ? "reserved" : "other";
+}

@@ -1,0 +1,129 @@
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import type { Kysely } from "kysely";
+import { allow, viewerOf } from "../access.ts";
+import type { Config } from "../config.ts";
+import type { Database } from "../db.ts";
+import { readSince } from "../events/log.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { readHead } from "../notifications/inbox.ts";
+import { localeOf } from "../views.ts";
+import { note, readMissed, writeNotices } from "./catch-up.ts";
+import { Connection, type StreamEnd } from "./connection.ts";
+import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
+import { missedFragment } from "./fallback.ts";
+import { frame, retryFrame } from "./frames.ts";
+import { type Hub, sendMarks } from "./hub.ts";
+import type { MarketCards } from "./market.ts";
+import { oversightFrame } from "./oversight.ts";
+import type { Person, Stream } from "./stream.ts";
+
+type Parts = {
+  config: Config;
+  db: Kysely<Database>;
+  hub: Hub;
+  log: Log;
+  metrics: Metrics;
+  cards: MarketCards;
+};
+
+/**
+ * The stream and its stand-in.
+ * @param session reads who is signed in, and neither prolongs nor brings back a session
+ */
+export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
+  const router = Router();
+  router.get("/stream", session, allow("signed-in"), (req, res) => openStream(parts, req, res));
+  router.get("/stream/fallback", session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
+  return router;
+}
+
+async function openStream(parts: Parts, req: Request, res: Response): Promise<void> {
+  const { config, hub, metrics } = parts;
+  if (hub.closing || hub.streams.size >= config.streamMax) return busy(res);
+  let joined: { person: Person; stream: Stream } | undefined;
+  const connection = new Connection(req, res, metrics, (reason) => {
+    if (joined) leave(parts, joined.stream, reason);
+  });
+  if (connection.ended) return;
+  joined = hub.join({ connection, ...whose(req, res) });
+  makeRoom(hub, joined.person, config.streamMaxPerUser);
+  try {
+    await tellWhatWasMissed(parts, req, joined.person, joined.stream);
+  } catch (error) {
+    hub.leave(joined.stream);
+    if (res.headersSent) return connection.cut("client");
+    throw error;
+  }
+}
+
+function whose(req: Request, res: Response) {
+  const viewer = viewerOf(req);
+  const expires: Date = res.locals.sessionExpires;
+  return {
+    userId: viewer.id,
+    role: viewer.role,
+    sessionId: req.sessionID,
+    locale: localeOf(req),
+    expiresAt: expires.getTime(),
+  };
+}
+
+/** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
+async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, stream: Stream): Promise<void> {
+  const { db, hub, metrics } = parts;
+  await person.subscribed;
+  const head = await readHead(db, stream.userId);
+  note(person, head);
+  const standing = cursorOf(req, head.lastSeq);
+  const missed = standing.replayed > 0 ? await readMissed(db, stream.userId, standing.cursor, head.lastSeq) : [];
+  const since = sinceOf(req);
+  const events = since && stream.role === "admin" ? await readSince(db, since, 200) : [];
+
+  const { connection } = stream;
+  if (connection.ended) return;
+  stream.cursor = standing.cursor;
+  connection.open();
+  connection.send("hello", retryFrame() + frame("hello", hello(standing, head.lastSeq)));
+  stream.opened = true;
+  if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);
+  metrics.catchupRows.inc(missed.length);
+  sendMarks(stream, [], person);
+  if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
+  if (since) await hub.showMarketSince(stream, since);
+  await hub.goLive(person, stream);
+}
+
+function hello({ state, replayed }: Standing, last: number): string {
+  return JSON.stringify({ state, replayed, last });
+}
+
+/** One more than a person may have ends the oldest, which may come back when the others are fewer. */
+function makeRoom(hub: Hub, person: Person, most: number): void {
+  const [oldest] = person.streams;
+  if (person.streams.size > most && oldest) hub.end(oldest, "replaced", undefined, 60_000);
+}
+
+function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
+  hub.leave(stream);
+  const { openedAt, sent } = stream.connection;
+  log.info({ user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent }, "a stream ended");
+}
+
+function busy(res: Response): void {
+  res.status(503).set("Retry-After", String(1 + Math.floor(Math.random() * 5))).end();
+}
+
+async function answerPoll(parts: Parts, req: Request, res: Response): Promise<void> {
+  const viewer = viewerOf(req);
+  const at = new Date();
+  const head = await readHead(parts.db, viewer.id);
+  const html = await missedFragment(parts, { userId: viewer.id, role: viewer.role }, localeOf(req), {
+    standing: cursorOf(req, head.lastSeq, "after"),
+    since: sinceOf(req),
+    head,
+  });
+  res.set({ "Cache-Control": "no-store", "Stockbell-Cursor": String(head.lastSeq), "Stockbell-At": at.toISOString() });
+  if (html === "") res.status(204).end();
+  else res.type("html").send(html);
+}

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { Eta } from "eta";
+import express, { type Request, type Response, type Router } from "express";
+
+const root = join(import.meta.dirname, "..");
+const require = createRequire(import.meta.url);
+const fromPackages: Record<string, string> = {
+  "htmx.js": require.resolve("htmx.org/dist/htmx.min.js"),
+  "sse.js": require.resolve("htmx-ext-sse/sse.js"),
+};
+const publicFolder = join(root, "public");
+const eta = new Eta({ views: join(root, "views"), cache: process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch") });
+const version = fingerprint();
+
+/** How a reader wants prices, numbers and times written. Made once for each locale and kept. */
+export type Format = ReturnType<typeof createFormat>;
+
+/**
+ * Renders a template of views/ with the reader's formats; the same for pages, htmx answers, live pushes and catch-up.
+ * @param view the template's path under views/, without its ending
+ * @param locale a BCP 47 tag such as "en-GB"; see localeOf
+ */
+export function render(view: string, locale: string, data: object): string {
+  return eta.render(`/${view}`, { ...formatFor(locale), asset, ...data });
+}
+
+/** Answers with a whole page: the reader, the badge and the cursor it was rendered with come along. */
+export function sendPage(req: Request, res: Response, view: string, data: object = {}, status = 200): void {
+  const page = { viewer: req.user ?? null, unseen: 0, cursor: 0, path: req.path, renderedAt: new Date().toISOString() };
+  res
+    .status(status)
+    .type("html")
+    .set("Cache-Control", "no-store")
+    .set("Vary", "HX-Request")
+    .send(render(view, localeOf(req), { ...page, ...res.locals, ...data }));
+}
+
+/** Answers htmx with a fragment: the markup that the page holds, without the page. */
+export function sendFragment(req: Request, res: Response, view: string, data: object = {}, status = 200): void {
+  res
+    .status(status)
+    .type("html")
+    .set("Cache-Control", "no-store")
+    .set("Vary", "HX-Request")
+    .send(render(view, localeOf(req), { viewer: req.user ?? null, path: req.path, ...data }));
+}
+
+/** Whether htmx asks, and a fragment is wanted instead of a page or a redirect. */
+export function wantsFragment(req: Request): boolean {
+  return req.get("HX-Request") === "true";
+}
+
+/** The first locale of Accept-Language that Intl knows, else en-GB. */
+export function localeOf(req: { headers: Request["headers"] }): string {
+  const asked = req.headers["accept-language"]?.slice(0, 100).split(",") ?? [];
+  for (const entry of asked) {
+    const tag = entry.split(";")[0]?.trim() ?? "";
+    if (/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(tag) && known(tag)) return tag;
+  }
+  return "en-GB";
+}
+
+/** The versioned address of a file of public/ or of a pinned browser package ("htmx.js", "sse.js"). */
+export function asset(name: string): string {
+  return `/assets/${version}/${name}`;
+}
+
+/** Serves what asset() names, to be kept for a year: the path changes whenever a file does. */
+export function assetRoutes(): Router {
+  const router = express.Router();
+  const kept = { immutable: true, maxAge: "1y", fallthrough: true, index: false } as const;
+  for (const [name, file] of Object.entries(fromPackages)) {
+    router.get(`/assets/:version/${name}`, (_req, res) => res.sendFile(file, { ...kept, dotfiles: "allow" }));
+  }
+  router.use("/assets/:version", express.static(publicFolder, kept));
+  return router;
+}
+
+const formats = new Map<string, Format>();
+
+/** The formats of a locale, made once and kept. */
+export function formatFor(locale: string): Format {
+  const found = formats.get(locale);
+  if (found) return found;
+  const made = createFormat(locale);
+  if (formats.size < 200) formats.set(locale, made);
+  return made;
+}
+
+function createFormat(lang: string) {
+  const numbers = new Intl.NumberFormat(lang);
+  const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const currencies = new Map<string, Intl.NumberFormat>();
+  return {
+    lang,
+    number: (value: number) => numbers.format(value),
+    /** UTC, until the page's script writes it in the reader's own time zone. */
+    dateTime: (date: Date | string) => `${dates.format(new Date(date))} UTC`,
+    /** @param minor an amount in the currency's minor units: 1999 GBP is £19.99 */
+    money(minor: number, currency: string) {
+      const format = currencies.get(currency) ?? new Intl.NumberFormat(lang, { style: "currency", currency });
+      currencies.set(currency, format);
+      return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+    },
+  };
+}
+
+function known(tag: string): boolean {
+  return Intl.NumberFormat.supportedLocalesOf([tag]).length > 0;
+}
+
+function fingerprint(): string {
+  const hash = createHash("sha256");
+  for (const entry of readdirSync(publicFolder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) hash.update(entry.name).update(readFileSync(join(entry.parentPath, entry.name)));
+  }
+  for (const file of Object.values(fromPackages)) hash.update(readFileSync(file));
+  return hash.digest("hex").slice(0, 12);
+}

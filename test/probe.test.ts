@@ -1,0 +1,21 @@
+import { afterAll, expect, it } from "vitest";
+import pg from "pg";
+import { Redis } from "ioredis";
+import { createTestDatabase, redisUrl } from "./database.ts";
+import { openContext } from "./browser.ts";
+import { startProcess } from "./processes.ts";
+it("probe", async () => {
+  console.time("db");
+  const db = await createTestDatabase();
+  console.timeEnd("db");
+  const c = new pg.Client(db.url); await c.connect();
+  console.log((await c.query("select count(*) from pg_tables")).rows, redisUrl());
+  await c.end();
+  console.time("drop"); await db.drop(); console.timeEnd("drop");
+  const r = new Redis(redisUrl()); console.log(await r.ping()); r.disconnect();
+  console.time("b");
+  const ctx = await openContext(); const p = await ctx.newPage(); await p.goto("data:text/html,<h1>hi"); expect(await p.textContent("h1")).toBe("hi");
+  console.timeEnd("b");
+  const w = await startProcess("src/worker.ts", {env: {}});
+  console.log(await w.exited, w.logs());
+});
