@@ -4,7 +4,7 @@ import path from "node:path";
 import { createBus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import { createDb, createPool } from "./db.ts";
-import { DEMO_PASSWORD, isEmpty, seedDemo } from "./demo.ts";
+import { seedDemo } from "./demo.ts";
 import { startPostgres } from "./embedded.ts";
 import { createLog } from "./log.ts";
 import { configOrExit, fatal, stopOnSignal } from "./process.ts";
@@ -15,14 +15,83 @@ import { startWorker } from "./worker.ts";
 type Stop = () => Promise<void>;
 
 const DATA = path.join(import.meta.dirname, "../.data/postgres");
+const SIGN_INS = "sign in as bea, otto (buyers), sol, rita (sellers) or ada (admin) @demo.test with ring-the-bell";
 
-function main(): void {
-  const config = configOrExit("start");
-  const stops: Stop[] = [];
-  let stopping = false;
-  const stopAll = async () => {
-    stopping = true;
-    for (const stop of stops.splice(0).reverse()) await stop();
-  };
+/**
+ * Everything in one process: the database where none is given, its schema, the demo people where there is nobody, the
+ * worker and the web.
+ * @param stops gets, as each part starts, what stops it; also when a later part fails
+ * @returns the line that tells where it is
+ */
+async function startAll(config: Config, stops: Stop[]): Promise<string> {
+  await refuseTakenPort(config);
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(stops));
+  const settings = { ...config, databaseUrl };
+  await migrate(settings);
+  if (!config.databaseUrl) await seedIfEmpty(settings);
+  // What a person at a terminal reads is one line, unless more is asked for.
+  const log = createLog("start", process.env["LOG_LEVEL"] ? config.logLevel : "warn");
+  const bus = createBus(settings, log);
+  stops.push(() => bus.close());
+  const worker = await startWorker({ config: settings, bus, log });
+  stops.push(() => worker.stop());
+  const web = await startWeb({ config: settings, bus, log });
+  stops.push(() => web.stop());
+  return `Stockbell is at ${web.url}${config.databaseUrl ? "" : ` (${SIGN_INS})`}`;
 }
 
+/** Asked before anything is started: a database for nothing is a second of waiting and a folder to clear away. */
+async function refuseTakenPort({ host, port }: Config): Promise<void> {
+  const server = createServer();
+  try {
+    await once(server.listen({ port, host }), "listening");
+  } catch (error) {
+    const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    throw taken ? new Error(`port ${port} is taken: set PORT to a free one`) : error;
+  }
+  await new Promise((resolve) => server.close(resolve));
+}
+
+async function startDatabase(stops: Stop[]): Promise<string> {
+  const postgres = await startPostgres({ dir: DATA });
+  let stopping = false;
+  stops.push(() => {
+    stopping = true;
+    return postgres.stop();
+  });
+  postgres.exited.then(() => stopping || fatal("Stockbell ends", "its database was stopped from outside"));
+  return postgres.url;
+}
+
+async function seedIfEmpty(config: Config): Promise<void> {
+  const db = createDb(createPool(config, 2));
+  try {
+    const somebody = await db.selectFrom("users").select("id").limit(1).executeTakeFirst();
+    if (!somebody) await seedDemo(db);
+  } finally {
+    await db.destroy();
+  }
+}
+
+function main(): void {
+  const stops: Stop[] = [];
+  let interrupted = false;
+  const started = startAll(configOrExit("start"), stops);
+  const stopAll = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  stopOnSignal(async () => {
+    interrupted = true;
+    await started.catch(() => {});
+    await stopAll();
+  });
+  started.then(
+    (line) => interrupted || console.log(line),
+    async (error) => {
+      await stopAll();
+      if (!interrupted) fatal("Stockbell cannot start", error);
+    },
+  );
+}
+
+main();

@@ -21,9 +21,14 @@ export async function changeListing<T>(
   return db.transaction().execute(async (trx) => {
     const listing = await lockListing(trx, target.id);
     if (!listing || !isKeeper(actor, listing)) throw new NotFoundError();
-    if (listing.version !== target.version) throw new ConflictError(STALE, listing.id);
+    requireVersion(listing, target.version);
     return change(trx, listing);
   });
+}
+
+/** @throws ConflictError when a listing has moved on since its version was this one */
+export function requireVersion(listing: ListingView, version: number): void {
+  if (listing.version !== version) throw new ConflictError(STALE, listing.id);
 }
 
 /** Locks a listing until the transaction ends, if it exists; what comes back is its state as of then. */

@@ -6,13 +6,12 @@ export const categories = {
   timber: "Timber",
   plastics: "Plastics",
   textiles: "Textiles",
-  food: "Food and drink",
+  food: "Food",
   electronics: "Electronics",
   machinery: "Machinery",
   packaging: "Packaging",
   chemicals: "Chemicals",
-  paper: "Paper and board",
-  building: "Building materials",
+  paper: "Paper",
   other: "Other",
 } as const;
 

@@ -83,27 +83,23 @@ async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       )
     ),
     locked as materialized (
-      select inboxes.user_id from inboxes
-      where inboxes.user_id in (select user_id from fresh)
+      select inboxes.user_id, fresh.reason
+      from fresh join inboxes on inboxes.user_id = fresh.user_id
       order by inboxes.user_id
-      for no key update
+      for no key update of inboxes
     ),
     bumped as (
       update inboxes
       set last_seq = last_seq + 1, unread = unread + 1, unseen = unseen + 1, revision = revision + 1
       from locked
       where inboxes.user_id = locked.user_id
-      returning inboxes.user_id, inboxes.last_seq, inboxes.unseen, inboxes.revision
+      returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at
     ),
     stored as (
-      insert into notifications (recipient_id, seq, event_id, reason)
-      select bumped.user_id, bumped.last_seq, ${event.id}, fresh.reason
-      from bumped join fresh using (user_id)
-      returning recipient_id, seq, reason, created_at
+      insert into notifications (recipient_id, seq, event_id, reason, created_at)
+      select user_id, last_seq, ${event.id}, reason, at from bumped
     )
-    select stored.recipient_id as "userId", stored.seq, stored.reason, bumped.unseen, bumped.revision,
-      stored.created_at as "createdAt"
-    from stored join bumped on bumped.user_id = stored.recipient_id`.execute(trx);
+    select user_id as "userId", last_seq as seq, reason, unseen, revision, at as "createdAt" from bumped`.execute(trx);
   return rows;
 }
 

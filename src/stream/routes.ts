@@ -33,8 +33,8 @@ type Parts = {
  */
 export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
   const router = Router();
-  router.get("/stream", session, allow("signed-in"), (req, res) => openStream(parts, req, res));
-  router.get("/stream/fallback", session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
+  router.get("/stream", ...session, allow("signed-in"), (req, res) => openStream(parts, req, res));
+  router.get("/stream/fallback", ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
 }
 

@@ -43,7 +43,10 @@ test("R-20: the browser's own parser reads back exactly the one event that was s
       new Promise<{ data: string; id: string }[]>((resolve) => {
         const got: { data: string; id: string }[] = [];
         const source = new EventSource("/body");
-        source.addEventListener("toast", (event) => got.push({ data: event.data, id: event.lastEventId }));
+        source.addEventListener("toast", (event) => {
+          const { data, lastEventId } = event as MessageEvent;
+          got.push({ data, id: lastEventId });
+        });
         source.addEventListener("bye", () => {
           source.close();
           resolve(got);

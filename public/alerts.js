@@ -1,0 +1,38 @@
+/**
+ * Puts plain notices into the page's alert region, each told once.
+ * @param {HTMLElement | null} region
+ */
+export function alertWith(region) {
+  return {
+    /**
+     * @param {string} key one notice at a time for each
+     * @param {string} text
+     * @param {{ href: string, text: string }} [link]
+     */
+    show(key, text, link) {
+      const notice = document.createElement("p");
+      notice.dataset.notice = key;
+      notice.append(text);
+      if (link) notice.append(" ", anchor(link));
+      const earlier = find(region, key);
+      if (earlier?.textContent === notice.textContent) return;
+      earlier?.remove();
+      region?.append(notice);
+    },
+
+    clear(key) {
+      find(region, key)?.remove();
+    },
+  };
+}
+
+function find(region, key) {
+  return region?.querySelector(`[data-notice="${key}"]`);
+}
+
+function anchor({ href, text }) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.textContent = text;
+  return link;
+}

@@ -1,0 +1,62 @@
+const REMEMBERED = 500;
+const shown = new Set();
+
+/**
+ * Defines the htmx extension "fragments": before a pushed or answered fragment is swapped in, it loses what this page
+ * has no place for, what it has shown already, and what is older than what it shows.
+ */
+export function defineFragments(htmx) {
+  htmx.defineExtension("fragments", { transformResponse: prune });
+}
+
+function prune(html) {
+  if (!/hx-swap-oob|data-notification/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
+  // A document made this way runs nothing and loads nothing.
+  const parsed = new DOMParser().parseFromString(`<template>${html}</template>`, "text/html");
+  const root = parsed.querySelector("template").content;
+  const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
+  for (const layer of layers) {
+    for (const toast of layer.querySelectorAll("article[data-notification]")) showOnce(toast);
+    for (const element of layer.querySelectorAll("[hx-swap-oob]")) place(element, root);
+  }
+  return parsed.querySelector("template").innerHTML;
+}
+
+function showOnce(toast) {
+  const { notification } = toast.dataset;
+  if (shown.has(notification)) return toast.remove();
+  shown.add(notification);
+  if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+}
+
+function place(element, root) {
+  const { selector, adds } = destination(element);
+  const target = document.querySelector(selector);
+  if (!target || (!adds && isOlder(element, target))) return element.remove();
+  if (!adds) return;
+  for (const child of [...element.children]) {
+    if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
+  }
+  if (element.childElementCount === 0) element.remove();
+}
+
+// The ways in which htmx reads the attribute: "true", a style, or a style and a selector.
+function destination(element) {
+  const value = element.getAttribute("hx-swap-oob");
+  const colon = value.indexOf(":");
+  const selector = colon > 0 ? value.slice(colon + 1) : `#${CSS.escape(element.id)}`;
+  const style = colon > 0 ? value.slice(0, colon) : value;
+  return { selector, adds: ["afterbegin", "beforeend", "beforebegin", "afterend"].includes(style) };
+}
+
+function isOlder(element, target) {
+  return ["version", "revision"].some((name) => Number(element.dataset[name]) < Number(target.dataset[name]));
+}
+
+// In a template of its own, since a table's row is lost by the parser anywhere else.
+function replaceInstead(child, root) {
+  const template = root.ownerDocument.createElement("template");
+  child.setAttribute("hx-swap-oob", "true");
+  template.content.append(child);
+  root.append(template);
+}

@@ -1,0 +1,127 @@
+import { foldInto } from "./fold.js";
+
+const MOST = 3;
+const SHORTEST = 6_000;
+const FOR_THREE_WORDS = 1_000;
+const AFTER_PAUSE = 2_000;
+const FAREWELL = 250;
+const SPOKEN_WITHIN = 10_000;
+
+/**
+ * Keeps the stack of toasts, newest first. Each stays long enough to be read, longer while the pointer or the focus is
+ * on the stack or the page is hidden; three are shown and older ones are folded into one line. F8 leads to the newest,
+ * Escape dismisses and leads back; nothing else ever moves the focus. A toast marked data-keep stays until dismissed.
+ */
+export class Toasts {
+  #stack;
+  /** @type {Map<Element, { left: number, since: number, timer?: number }>} */ #clocks = new Map();
+  #spokenAt = [];
+  #origin = null;
+
+  /** @param {HTMLElement} stack the live region, in which htmx puts what is new */
+  constructor(stack) {
+    this.#stack = stack;
+    new MutationObserver(() => this.#look()).observe(stack, { childList: true });
+    for (const change of ["mouseover", "mouseleave", "focusout"]) {
+      stack.addEventListener(change, () => queueMicrotask(() => this.#run()));
+    }
+    stack.addEventListener("focusin", (event) => this.#enter(event.relatedTarget));
+    stack.addEventListener("click", (event) => this.#click(event));
+    document.addEventListener("visibilitychange", () => this.#run());
+    document.addEventListener("keydown", (event) => this.#press(event));
+    this.#look();
+  }
+
+  #look() {
+    for (const toast of this.#clocks.keys()) if (!toast.isConnected) this.#forget(toast);
+    for (const toast of this.#toasts().reverse()) if (!this.#clocks.has(toast)) this.#admit(toast);
+    const folded = this.#tooMany();
+    if (folded.length > 0) this.#restart(foldInto(this.#stack, folded));
+    for (const toast of folded) this.#forget(toast);
+    this.#run();
+  }
+
+  #admit(toast) {
+    const words = (toast.querySelector(".toast-link") ?? toast).textContent.trim().split(/\s+/).length;
+    this.#clocks.set(toast, { left: Math.max(SHORTEST, (words / 3) * FOR_THREE_WORDS), since: 0 });
+    const now = Date.now();
+    this.#spokenAt = this.#spokenAt.filter((at) => now - at < SPOKEN_WITHIN);
+    // A burst is not read out one by one: it is seen, and the folded line says how many there are.
+    if (this.#spokenAt.length >= MOST) toast.setAttribute("aria-live", "off");
+    else this.#spokenAt.push(now);
+  }
+
+  #tooMany() {
+    const toasts = this.#toasts();
+    const free = toasts.filter((toast) => !toast.contains(document.activeElement));
+    return free.slice(free.length - Math.max(0, toasts.length - MOST));
+  }
+
+  #run() {
+    const hold = document.hidden || this.#stack.matches(":hover, :focus-within");
+    for (const [toast, clock] of this.#clocks) {
+      if (hold) this.#stop(clock);
+      else if (!clock.timer && !toast.hasAttribute("data-keep")) this.#start(toast, clock);
+    }
+  }
+
+  #start(toast, clock) {
+    clock.since = Date.now();
+    clock.timer = setTimeout(() => this.#dismiss(toast), clock.left);
+  }
+
+  #stop(clock) {
+    if (!clock.timer) return;
+    clearTimeout(clock.timer);
+    clock.timer = undefined;
+    clock.left = Math.max(AFTER_PAUSE, clock.left - (Date.now() - clock.since));
+  }
+
+  #restart(toast) {
+    clearTimeout(this.#clocks.get(toast)?.timer);
+    this.#clocks.set(toast, { left: SHORTEST, since: 0 });
+  }
+
+  #dismiss(toast) {
+    const focused = toast.contains(document.activeElement);
+    this.#forget(toast);
+    toast.classList.add("is-leaving");
+    if (focused) this.#goBack();
+    setTimeout(() => toast.remove(), FAREWELL);
+  }
+
+  #forget(toast) {
+    clearTimeout(this.#clocks.get(toast)?.timer);
+    this.#clocks.delete(toast);
+  }
+
+  #click(event) {
+    const toast = event.target.closest("[data-dismiss]")?.closest(".toast");
+    if (toast) this.#dismiss(toast);
+  }
+
+  #press(event) {
+    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+    const focused = document.activeElement?.closest("#toasts > .toast");
+    const toast = focused ?? this.#stack.querySelector(":scope > .toast:not(.is-leaving)");
+    if (!toast || event.target.closest?.("dialog, [popover]")) return;
+    if (event.key === "Escape") this.#dismiss(toast);
+    if (event.key !== "F8") return;
+    event.preventDefault();
+    toast.querySelector("a, button").focus();
+  }
+
+  #enter(from) {
+    if (!this.#stack.contains(from)) this.#origin = from;
+    this.#run();
+  }
+
+  #goBack() {
+    if (this.#origin?.isConnected) this.#origin.focus({ preventScroll: true });
+    else document.activeElement?.blur();
+  }
+
+  #toasts() {
+    return [...this.#stack.querySelectorAll(":scope > .toast:not(.is-leaving, [data-more])")];
+  }
+}

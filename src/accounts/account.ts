@@ -1,0 +1,67 @@
+import { type Request, type Response, Router } from "express";
+import type { Kysely } from "kysely";
+import { allow, type Viewer, viewerOf } from "../access.ts";
+import type { Database } from "../db.ts";
+import { InvalidError } from "../errors.ts";
+import { parseForm } from "../forms.ts";
+import { formPost, goTo } from "./answers.ts";
+import { passwordForm } from "./forms.ts";
+import { endAllSessions, endNamedSession, findSessions, startSession } from "./own-sessions.ts";
+import { hashPassword, verifyPassword } from "./passwords.ts";
+import type { AccountParts } from "./routes.ts";
+import { dropSession } from "./sessions.ts";
+import { getPasswordHash } from "./users.ts";
+import { sendFragment, sendPage, wantsFragment } from "../views.ts";
+
+const done: Record<string, string> = {
+  password: "Your password is changed. Every other session has ended.",
+  session: "That session has ended.",
+};
+
+/** One's own account: who one is here, one's password, and the sessions in which one is signed in. */
+export function ownAccountRoutes({ config, db, log }: AccountParts): Router {
+  const router = Router();
+
+  router.get("/account", allow("signed-in"), (req, res) =>
+    showAccount(req, res, { done: done[String(req.query.done)] }, 200),
+  );
+  router.post("/account/password", allow("signed-in"), formPost(changePassword, showAccount));
+
+  router.post("/account/sessions/:id/end", allow("signed-in"), async (req, res) => {
+    const viewer = viewerOf(req);
+    const sid = await endNamedSession(db, viewer.id, String(req.params.id));
+    log.info({ user: viewer.id }, "a session was ended");
+    if (sid !== req.sessionID) return goTo(req, res, "/account?done=session");
+    await dropSession(config, req, res);
+    goTo(req, res, "/");
+  });
+
+  return router;
+
+  async function changePassword(req: Request, res: Response): Promise<void> {
+    const viewer = viewerOf(req);
+    const { current, password } = parseForm(passwordForm, req.body);
+    if (!(await verifyPassword(await getPasswordHash(db, viewer.id), current))) {
+      log.info({ user: viewer.id }, "a password change was refused");
+      throw new InvalidError({ current: "That is not your current password." });
+    }
+    await replacePassword(db, viewer, await hashPassword(password));
+    await startSession(db, req, viewer);
+    log.info({ user: viewer.id }, "the password was changed");
+    goTo(req, res, "/account?done=password");
+  }
+
+  async function showAccount(req: Request, res: Response, data: object, status: number): Promise<void> {
+    if (status === 422 && wantsFragment(req)) return sendFragment(req, res, "accounts/password-form", data, status);
+    const sessions = await findSessions(db, viewerOf(req).id, req.sessionID);
+    sendPage(req, res, "accounts/account", { ...data, sessions }, status);
+  }
+}
+
+/** Whoever knew the old password, in whatever session, is out at once. */
+async function replacePassword(db: Kysely<Database>, viewer: Viewer, passwordHash: string): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx.updateTable("users").set({ password_hash: passwordHash }).where("id", "=", viewer.id).execute();
+    await endAllSessions(trx, viewer.id, "password");
+  });
+}

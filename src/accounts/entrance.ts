@@ -1,0 +1,71 @@
+import { type Request, type Response, Router } from "express";
+import { allow } from "../access.ts";
+import { InvalidError } from "../errors.ts";
+import { parseForm } from "../forms.ts";
+import { ownPath } from "../own-path.ts";
+import { formPost, goTo, showForm } from "./answers.ts";
+import { signInForm, signUpForm } from "./forms.ts";
+import { endSession, startSession } from "./own-sessions.ts";
+import { authenticate, createPassport } from "./passport.ts";
+import { hashPassword } from "./passwords.ts";
+import type { AccountParts } from "./routes.ts";
+import { dropSession } from "./sessions.ts";
+import { createUser } from "./users.ts";
+
+/** Creating an account, signing in and signing out. */
+export function entranceRoutes({ config, db, log }: AccountParts): Router {
+  const router = Router();
+  const passport = createPassport(db);
+
+  router.get("/sign-up", allow("anyone"), (req, res) => {
+    if (req.user) goTo(req, res, "/");
+    else showSignUp(req, res, {}, 200);
+  });
+  router.post("/sign-up", allow("anyone"), formPost(signUp, showSignUp));
+
+  router.get("/sign-in", allow("anyone"), (req, res) => {
+    if (req.user) goTo(req, res, "/");
+    else showSignIn(req, res, { values: { next: ownPath(req.query.next) } }, 200);
+  });
+  router.post("/sign-in", allow("anyone"), formPost(signIn, showSignIn));
+
+  router.post("/sign-out", allow("anyone"), async (req, res) => {
+    if (req.user) {
+      await endSession(db, req.user.id, req.sessionID);
+      log.info({ user: req.user.id }, "signed out");
+    }
+    await dropSession(config, req, res);
+    goTo(req, res, "/");
+  });
+
+  return router;
+
+  async function signUp(req: Request, res: Response): Promise<void> {
+    const { password, ...person } = parseForm(signUpForm, req.body);
+    const viewer = await createUser(db, { ...person, passwordHash: await hashPassword(password) });
+    await startSession(db, req, viewer);
+    log.info({ user: viewer.id, role: viewer.role }, "an account was created");
+    goTo(req, res, "/");
+  }
+
+  async function signIn(req: Request, res: Response): Promise<void> {
+    const next = ownPath(req.body?.next);
+    req.body = parseForm(signInForm, req.body);
+    const viewer = await authenticate(passport, req, res);
+    if (!viewer) {
+      log.info("a sign-in was refused");
+      throw new InvalidError({ email: "The email address or the password is not right." });
+    }
+    await startSession(db, req, viewer);
+    log.info({ user: viewer.id }, "signed in");
+    goTo(req, res, next);
+  }
+}
+
+function showSignUp(req: Request, res: Response, data: object, status: number): void {
+  showForm(req, res, "sign-up", data, status);
+}
+
+function showSignIn(req: Request, res: Response, data: object, status: number): void {
+  showForm(req, res, "sign-in", data, status);
+}

@@ -1,0 +1,14 @@
+import { Router } from "express";
+import type { Kysely } from "kysely";
+import type { Config } from "../config.ts";
+import type { Database } from "../db.ts";
+import type { Log } from "../log.ts";
+import { ownAccountRoutes } from "./account.ts";
+import { entranceRoutes } from "./entrance.ts";
+
+export type AccountParts = { config: Config; db: Kysely<Database>; log: Log };
+
+/** Coming in, going out, and one's own account. */
+export function accountRoutes(parts: AccountParts): Router {
+  return Router().use(entranceRoutes(parts), ownAccountRoutes(parts));
+}

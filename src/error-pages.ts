@@ -1,0 +1,100 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import { ConflictError, DomainError, NotFoundError, SignedOutError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { ownPath } from "./own-path.ts";
+import { sendFragment, sendPage, wantsFragment } from "./views.ts";
+
+/** What went wrong, as its reader is to know it. */
+type Problem = { status: number; view: string; message?: string; link?: { href: string; text: string } };
+
+/** Whatever no route took. */
+export const handleMissing: RequestHandler = (_req, _res, next) => next(new NotFoundError());
+
+/**
+ * The one place where errors become answers: a page for a plain browser, for htmx a fragment in #alerts. What is not
+ * one of our own errors is said to be ours to mend, and told to the log only.
+ */
+export function handleErrors(log: Log): ErrorRequestHandler {
+  return (error: unknown, req, res, _next) => {
+    const problem = problemOf(error, req);
+    note(log, error, problem, req);
+    if (res.headersSent) return res.destroy();
+    try {
+      answer(req, res, error, problem);
+    } catch (failure) {
+      log.error({ err: failure, request: idOf(req) }, "an error could not be shown");
+      if (res.headersSent) res.destroy();
+      else res.status(problem.status).type("text").send("Something went wrong. Please try again in a moment.");
+    }
+  };
+}
+
+function answer(req: Request, res: Response, error: unknown, problem: Problem): void {
+  if (error instanceof SignedOutError && !wantsFragment(req)) return askToSignIn(req, res);
+  if (problem.status === 503) res.set("Retry-After", "5");
+  const { status, view, ...said } = problem;
+  const requestId = status === 500 ? idOf(req) : undefined;
+  if (!wantsFragment(req)) return sendPage(req, res, `errors/${view}`, { ...said, requestId }, status);
+  res.set({ "HX-Retarget": "#alerts", "HX-Reswap": "innerHTML" });
+  sendFragment(req, res, "errors/alert", { view, ...said, requestId }, status);
+}
+
+/** After signing in one comes back to the page; a form that was sent meanwhile leads back to where it was. */
+function askToSignIn(req: Request, res: Response): void {
+  const referrer = URL.parse(req.get("Referer") ?? "");
+  const back = referrer?.host === req.get("Host") ? `${referrer?.pathname}${referrer?.search}` : "/";
+  const next = ownPath(req.method === "GET" ? req.originalUrl : back);
+  res.set("Cache-Control", "no-store");
+  res.redirect(303, next === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`);
+}
+
+function problemOf(error: unknown, req: Request): Problem {
+  if (error instanceof ConflictError) return { status: 409, view: "conflict", message: error.message, ...present(error) };
+  if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), message: error.message };
+  if (isUnavailable(error)) return { status: 503, view: "unavailable", link: again(req) };
+  const status = refusedStatus(error);
+  return status ? { status, view: viewOf(status) } : { status: 500, view: "error" };
+}
+
+function present({ listingId }: ConflictError): Pick<Problem, "link"> {
+  return listingId === null ? {} : { link: { href: `/listings/${listingId}`, text: "See how it stands now" } };
+}
+
+function again(req: Request): { href: string; text: string } {
+  return req.method === "GET" ? { href: ownPath(req.originalUrl), text: "Try again" } : { href: "/", text: "Go to your home page" };
+}
+
+function viewOf(status: number): string {
+  if (status === 404) return "not-found";
+  return status === 403 ? "forbidden" : "refused";
+}
+
+/** Express and its parsers say with a status what was wrong with a request. */
+function refusedStatus(error: unknown): number | null {
+  if (error instanceof URIError) return 400;
+  const status = error instanceof Error && "status" in error ? Number(error.status) : 0;
+  return status >= 400 && status < 500 ? status : null;
+}
+
+// Classes and codes of SQLSTATE that pass by themselves: connection lost, out of resources, cancelled by a time-out,
+// shut down, deadlocked. Then what Node says of a socket, and the pool, which has words only.
+const PASSING_STATE = /^(08|53|57|40|25P03|55P03)/;
+const PASSING_CODE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
+const PASSING_WORDS = /timeout exceeded when trying to connect|connection terminated|client has encountered a connection/i;
+
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return PASSING_STATE.test(code) || PASSING_CODE.test(code) || PASSING_WORDS.test(error.message);
+}
+
+function note(log: Log, error: unknown, { status }: Problem, req: Request): void {
+  const about = { request: idOf(req), method: req.method, status, user: req.user?.id };
+  if (status >= 500) log.error({ ...about, err: error }, "a request failed");
+  else if (status === 403) log.warn(about, "a request was refused");
+  else log.debug(about, "a request was turned down");
+}
+
+function idOf(req: Request): string | undefined {
+  return req.id === undefined ? undefined : String(req.id);
+}

@@ -1,0 +1,105 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import express, { type Request, type Response } from "express";
+import { onTestFinished } from "vitest";
+import { assetRoutes, render } from "../../src/views.ts";
+import { openContext } from "../browser.ts";
+
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
+const MADE_AT = "2026-03-01T10:00:00.000Z";
+
+/** A site of one page with a stream that says what the test wants, to try the browser's side against. */
+export type Site = Awaited<ReturnType<typeof startSite>>;
+
+type Answer = (req: Request, res: Response) => unknown;
+
+/**
+ * Serves the real frame of every page, with the real scripts, around a body of the test's; gone with the test.
+ * @param main the page's own markup
+ * @param cursor the recipient's number up to which the page is made
+ */
+export async function startSite(main = "", cursor = 5) {
+  const answers = { stream: stream as Answer, fallback: ((_req, res) => res.sendStatus(204)) as Answer, page: () => main };
+  const asked: { path: string; query: Record<string, string> }[] = [];
+  const open = new Set<Response>();
+  const app = express();
+  app.use((req, res, next) => {
+    if (!req.path.startsWith("/assets/")) asked.push({ path: req.path, query: req.query as Record<string, string> });
+    res.set("Content-Security-Policy", POLICY);
+    next();
+  });
+  app.use(assetRoutes());
+  app.get("/stream", (req, res) => answers.stream(req, res));
+  app.get("/stream/fallback", (req, res) => answers.fallback(req, res));
+  app.get("/page", (req, res) => res.type("html").send(page(answers.page(), cursor, req.path)));
+  app.get("/sign-in", (_req, res) => res.type("html").send("<!doctype html><title>Sign in</title><h1>Sign in</h1>"));
+  app.get("/ping", (_req, res) => res.sendStatus(204));
+  const server = createServer(app).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  /** Answers as a stream that is well, resumed with nothing missed. */
+  function stream(req: Request, res: Response): void {
+    hang(req, res);
+    say(res, "hello", JSON.stringify({ state: "resumed", replayed: 0, last: Number(req.query["lastEventId"]) }));
+  }
+  /** Answers with the head of a stream and then nothing, as a proxy that keeps the bytes to itself. */
+  function hang(_req: Request, res: Response): void {
+    res.set({ "Content-Type": "text/event-stream", "Cache-Control": "no-store" }).flushHeaders();
+    open.add(res);
+    res.on("close", () => open.delete(res));
+  }
+  return {
+    ...{ app, url, answers, asked, stream, hang },
+    /** The requests for one path, oldest first. */
+    askedFor: (path: string) => asked.filter((request) => request.path === path).map((request) => request.query),
+    streams: () => open.size,
+    send: (event: string, data: string, id?: number) => open.forEach((res) => say(res, event, data, id)),
+    cut: () => open.forEach((res) => res.destroy()),
+  };
+}
+
+/** Opens the site's page in a profile of its own, with a clock that the test can move; gone with the test. */
+export async function visit(site: Site, options: Parameters<typeof openContext>[0] = {}) {
+  const context = await openContext(options);
+  onTestFinished(() => context.close());
+  const tab = await context.newPage();
+  const errors: string[] = [];
+  tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  tab.on("pageerror", (error) => errors.push(String(error)));
+  await tab.clock.install();
+  await tab.goto(`${site.url}/page`);
+  return {
+    tab,
+    errors,
+    state: () => tab.getAttribute("#connection", "data-state"),
+    /** Whatever the page asked for before this has reached the server after it. */
+    settle: () => tab.evaluate(() => fetch("/ping").then(() => undefined)),
+  };
+}
+
+/** A fragment from the real templates, as the server pushes it. */
+export function fragment(view: string, data: object): string {
+  return render(view, "en-GB", data);
+}
+
+/** The markup of one toast. */
+export function toast(seq: number, headline = `Sol Metals reserved lot ${seq}`): string {
+  const at = new Date().toISOString();
+  return fragment("notifications/toast", { seq, kind: "listing_reserved", headline, detail: null, link: "/listings/1", at });
+}
+
+function say(res: Response, event: string, data: string, id?: number): void {
+  const lines = data.split("\n").map((line) => `data: ${line}\n`);
+  res.write(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}${lines.join("")}\n`);
+}
+
+function page(body: string, cursor: number, path: string): string {
+  const viewer = { id: 1, role: "buyer", name: "Bea Brandt" };
+  return render("layout", "en-GB", { body, viewer, cursor, path, unseen: 0, renderedAt: MADE_AT, title: "Page" });
+}

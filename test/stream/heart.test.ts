@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { startHeart } from "../../src/stream/heart.ts";
+import type { Hub } from "../../src/stream/hub.ts";
+
+type Beat = { at: number; event: string; bytes: string };
+
+beforeEach(() => void vi.useFakeTimers({ now: 0 }));
+afterEach(() => void vi.useRealTimers());
+
+function hubOf(size: number) {
+  const beats: Beat[][] = [];
+  const ended: number[] = [];
+  const streams = new Set(
+    Array.from({ length: size }, (_, at) => {
+      const mine: Beat[] = [];
+      beats.push(mine);
+      return {
+        userId: at,
+        cursor: 7,
+        opened: true,
+        endsAt: 600_000,
+        connection: {
+          cutIfStalled() {},
+          send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
+        },
+      };
+    }),
+  );
+  const hub = { streams, people: new Map([[0, { last: 9 }]]), end: (stream: { userId: number }) => ended.push(stream.userId) };
+  return { hub: hub as unknown as Hub, beats, ended };
+}
+
+test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they do not beat all at once", (size) => {
+  const { hub, beats } = hubOf(size);
+  const stop = startHeart(hub);
+  vi.advanceTimersByTime(120_000);
+  stop();
+  for (const mine of beats) {
+    const gaps = mine.slice(1).map((beat, at) => beat.at - (mine[at]?.at ?? 0));
+    expect(mine.length).toBeGreaterThanOrEqual(7);
+    for (const gap of gaps) expect(Math.abs(gap - 15_000)).toBeLessThanOrEqual(500);
+  }
+  const perTick = new Map<number, number>();
+  for (const { at } of beats.flat()) perTick.set(at, (perTick.get(at) ?? 0) + 1);
+  expect(Math.max(...perTick.values())).toBeLessThanOrEqual(Math.ceil(size / 60) + 1);
+});
+
+test("a heartbeat is an event with a name, the latest number and the time, and no id", () => {
+  const { hub, beats } = hubOf(1);
+  const stop = startHeart(hub);
+  vi.advanceTimersByTime(16_000);
+  stop();
+  const beat = beats[0]?.[0];
+  expect(beat?.event).toBe("heartbeat");
+  expect(beat?.bytes).toMatch(/^event:heartbeat\ndata: \{"last":9,"at":"1970-01-01T00:00:1\d\.\d{3}Z"\}\n\n$/);
+});
+
+test("a stream that has lived long enough is ended instead of beating on", () => {
+  const { hub, ended } = hubOf(1);
+  const stop = startHeart(hub);
+  vi.advanceTimersByTime(616_000);
+  stop();
+  expect(ended).toContain(0);
+});

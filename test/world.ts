@@ -1,0 +1,52 @@
+import { runOnce } from "graphile-worker";
+import type { Kysely } from "kysely";
+import type pg from "pg";
+import { type Bus, createBus } from "../src/bus.ts";
+import { type Config, loadConfig } from "../src/config.ts";
+import { createDb, createPool, type Database } from "../src/db.ts";
+import { createLog, type Log } from "../src/log.ts";
+import { createTasks, taskList } from "../src/tasks.ts";
+import { quietLogger } from "../src/worker.ts";
+import { type Cast, createCast } from "./cast.ts";
+import { createTestDatabase, redisUrl } from "./database.ts";
+
+/** A database of its own with the cast in it, a bus, and the queue run by hand. */
+export type World = {
+  config: Config;
+  databaseUrl: string;
+  pool: pg.Pool;
+  db: Kysely<Database>;
+  bus: Bus;
+  log: Log;
+  cast: Cast;
+  /** Runs every job that is due, and those that they add, until there is none. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** @param options.redis whether the bus is a real Redis or within the process */
+export async function createWorld(options: { redis?: boolean; env?: NodeJS.ProcessEnv } = {}): Promise<World> {
+  const database = await createTestDatabase();
+  const env = { DATABASE_URL: database.url, NODE_ENV: "test", PORT: "0", LOG_LEVEL: "silent", ...options.env };
+  const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: redisUrl() } : env);
+  const log = createLog("test", config.logLevel);
+  const pool = createPool(config, 12);
+  const db = createDb(pool);
+  const bus = createBus(config, log);
+  return {
+    config,
+    databaseUrl: database.url,
+    pool,
+    db,
+    bus,
+    log,
+    cast: await createCast(db),
+    drain: () =>
+      runOnce({ pgPool: pool, taskList: taskList(createTasks({ db, bus, log })), noHandleSignals: true, logger: quietLogger }),
+    async close() {
+      await bus.close();
+      await db.destroy();
+      await database.drop();
+    },
+  };
+}
