@@ -4,7 +4,7 @@ const HICCUP = 3_000;
  * Keeps the connection chip. Its words are in the page for every state, so only the state is set.
  * @param {HTMLElement | null} chip
  * @param {ReturnType<typeof import("./alerts.js").alertWith>} alerts is told when the reader is signed out
- * @returns {(message: import("./connection.js").Message) => void}
+ * @returns {(message: import("./stream.js").Message) => void}
  */
 export function showState(chip, alerts) {
   let state = "connecting";

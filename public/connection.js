@@ -10,23 +10,14 @@ const STEADY = 10_000;
 const GRACE = 2_000;
 
 /**
- * @typedef {"connecting" | "live" | "polling" | "offline" | "signed-out"} State
- * @typedef {{ type: "state", state: State }
- *   | { type: "hello", state: "fresh" | "resumed" | "reset", replayed: number, last: number }
- *   | { type: "event", name: string, id: string, data: string }
- *   | { type: "position", cursor: number, at: string }} Message
- * @typedef {Pick<typeof globalThis, "EventSource" | "fetch" | "Date" | "Math" | "setTimeout" | "clearTimeout">} Surroundings
- */
-
-/**
  * One stream, opened again whenever it is lost, each time from where it was. The browser's own reconnect is not used:
  * it gives up after any answer but 200, and forgets the cursor with it.
  */
 export class Connection {
-  /** @type {Surroundings} */ #around;
-  /** @type {(message: Message) => void} */ #tell;
-  /** @type {EventSource | null} */ #source = null;
-  /** @type {State} */ #state = "connecting";
+  /** @type {import("./stream.js").Surroundings} */ #around;
+  #tell;
+  #source = null;
+  #state = "connecting";
   #position = { cursor: 0, at: "" };
   #timers;
   #backoff;
@@ -34,13 +25,14 @@ export class Connection {
   #live = false;
   #impatient = false;
   #reachable = true;
-  #openedAt = 0;
-  #liveSince = 0;
+  #since = 0;
   #heardAt = 0;
+  /** Goes up whenever a connection or the wait for one ends. */
+  #era = 0;
 
   /**
-   * @param {Surroundings} around globalThis, or a test's
-   * @param {(message: Message) => void} tell is given every message
+   * @param {import("./stream.js").Surroundings} around globalThis, or a test's
+   * @param {(message: import("./stream.js").Message) => void} tell is given every message
    */
   constructor(around, tell) {
     this.#around = around;
@@ -67,7 +59,7 @@ export class Connection {
   wake() {
     if (!this.#url || this.#state === "signed-out") return;
     const now = this.#around.Date.now();
-    if (this.#source && (this.#live ? now - this.#heardAt < SILENCE : now - this.#openedAt < 1000)) return;
+    if (this.#source && (this.#live ? now - this.#heardAt < SILENCE : now - this.#since < 1000)) return;
     this.#backoff.reset();
     this.#lose(0);
   }
@@ -93,7 +85,6 @@ export class Connection {
   /** Lets go of the connection until the next wake(). */
   pause() {
     this.#close();
-    this.#timers.cancel("retry");
   }
 
   /** Ends for good: the server does not know this reader any more. */
@@ -107,7 +98,7 @@ export class Connection {
 
   #connect() {
     this.#close();
-    this.#openedAt = this.#around.Date.now();
+    this.#since = this.#around.Date.now();
     this.#source = openStream(this.#around, this.#url, this.#position, {
       fragment: (name, id, data) => {
         this.#watch();
@@ -133,7 +124,7 @@ export class Connection {
     this.#live = true;
     this.#impatient = false;
     this.#reachable = true;
-    this.#liveSince = this.#around.Date.now();
+    this.#since = this.#around.Date.now();
     this.#timers.cancel("patience");
     // After a reset the numbers may start lower; the page is told, and reads its inbox again.
     const all = state !== "resumed" || replayed === 0;
@@ -154,18 +145,27 @@ export class Connection {
   }
 
   async #fail(refused) {
-    if (this.#live && this.#around.Date.now() - this.#liveSince >= STEADY) this.#backoff.reset();
-    this.#lose(this.#backoff.next());
-    if (!refused && this.#backoff.failures % 3 !== 0) return;
-    const signedOut = await isSignedOut(this.#around, this.#url, this.#position.cursor);
-    if (signedOut && !this.#live) this.signOut();
+    if (this.#live && this.#around.Date.now() - this.#since >= STEADY) this.#backoff.reset();
+    const pause = this.#backoff.next();
+    this.#drop();
+    if (refused || this.#backoff.failures % 3 === 0) {
+      const era = this.#era;
+      const signedOut = await isSignedOut(this.#around, this.#url, this.#position.cursor);
+      if (era !== this.#era) return;
+      if (signedOut) return this.signOut();
+    }
+    this.#lose(pause);
   }
 
   #lose(pause) {
+    this.#drop();
+    this.#timers.after("retry", pause, () => this.#connect());
+  }
+
+  #drop() {
     this.#close();
     if (this.#live) this.#losePatienceSoon();
     this.#live = false;
-    this.#timers.after("retry", pause, () => this.#connect());
     this.#tellState();
   }
 
@@ -183,7 +183,8 @@ export class Connection {
   }
 
   #close() {
-    this.#timers.cancel("silence", "gap");
+    this.#era += 1;
+    this.#timers.cancel("silence", "gap", "retry");
     this.#source?.close();
     this.#source = null;
   }

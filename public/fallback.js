@@ -13,7 +13,7 @@ const ATTRIBUTES = {
  * @param {HTMLElement} place where the asking element is put
  * @param {import("./connection.js").Connection} connection is told how far the answers reach
  * @param {{ cursor: number, at: string }} start the page's own position
- * @returns {(message: import("./connection.js").Message) => void}
+ * @returns {(message: import("./stream.js").Message) => void}
  */
 export function pollWhileDown(htmx, place, connection, start) {
   let position = start;
@@ -47,6 +47,7 @@ function take(xhr, connection) {
   const elsewhere = xhr.responseURL !== "" && new URL(xhr.responseURL).pathname !== PATH;
   if (elsewhere || xhr.status === 401 || xhr.status === 403) return connection.signOut();
   const answered = xhr.status === 200 || xhr.status === 204;
-  if (answered) connection.moveTo(Number(xhr.getResponseHeader("Stockbell-Cursor")), xhr.getResponseHeader("Stockbell-At"));
+  if (answered)
+    connection.moveTo(Number(xhr.getResponseHeader("Stockbell-Cursor")), xhr.getResponseHeader("Stockbell-At"));
   connection.notePoll(answered);
 }

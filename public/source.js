@@ -2,7 +2,7 @@
  * Gives htmx its events from our connection. What it takes for an EventSource never reports an error nor that it is
  * closed: the extension would open others by itself, without the cursor.
  * @param {(url: string) => void} open is called when htmx asks for the source
- * @returns {(message: import("./connection.js").Message) => void}
+ * @returns {(message: import("./stream.js").Message) => void}
  */
 export function feedHtmx(htmx, open) {
   const sources = new Set();

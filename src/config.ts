@@ -2,75 +2,68 @@ import { z } from "zod";
 
 export type ProcessKind = "start" | "web" | "worker" | "release" | "seed";
 
-const redisUrl = z.url({ protocol: /^rediss?$/, error: "must start with redis:// or rediss://" });
-const databaseUrl = z.url({
-  protocol: /^postgres(ql)?$/,
-  error: "must start with postgres:// or postgresql://",
-});
 const DEVELOPMENT_SECRET = "for-development-only-never-in-production";
+const certificate = z.string().includes("-----BEGIN CERTIFICATE-----", "must be a certificate in PEM format");
 
 const variables = z.object({
-  NODE_ENV: z.enum(["development", "test", "production"]).default("development"),
-  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
-  HOST: z.string().min(1).optional(),
-  DATABASE_URL: databaseUrl.optional(),
-  REDIS_URL: redisUrl.optional(),
+  NODE_ENV: z.enum(["development", "test", "production"], "must be development, test or production").default("development"),
+  PORT: whole(0, 65_535).default(3000),
+  HOST: z.string().optional(),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: "must be an address that starts with postgres:// or postgresql://" })
+    .optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: "must be an address that starts with redis:// or rediss://" }).optional(),
   SESSION_SECRET: z
     .string()
-    .transform((list) => list.split(",").map((secret) => secret.trim()))
-    .refine((list) => list.every((secret) => secret.length > 0), "has an empty entry")
+    .transform(entries)
+    .refine((list) => list.every(Boolean), "has an empty entry")
     .optional(),
   APP_ORIGIN: z
     .url({ protocol: /^https?$/, error: "must be an address such as https://stock.example.com" })
     .transform((address) => new URL(address).origin)
     .optional(),
-  TRUST_PROXY: z.coerce.number().int().min(0).max(10).optional(),
-  DATABASE_CA: z.string().min(1).optional(),
-  REDIS_CA: z.string().min(1).optional(),
+  TRUST_PROXY: whole(0, 10).optional(),
+  DATABASE_CA: certificate.optional(),
+  REDIS_CA: certificate.optional(),
   TLS_ALLOW_UNVERIFIED: z
     .string()
-    .default("")
-    .transform((list) => list.split(",").filter(Boolean))
-    .refine(
-      (list) => list.every((name) => name === "database" || name === "redis"),
-      "may only name database and redis",
-    ),
-  WEB_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(1),
-  WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(4),
-  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+    .transform(entries)
+    .pipe(z.array(z.enum(["database", "redis"], "may only list database and redis")))
+    .default([]),
+  WEB_CONCURRENCY: whole(1, 64).default(1),
+  WORKER_CONCURRENCY: whole(1, 64).default(4),
+  LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be a level such as info or warn")
+    .default("info"),
   METRICS_TOKEN: z.string().min(16, "needs 16 characters at least").optional(),
-  STREAM_MAX_PER_USER: z.coerce.number().int().min(1).max(1000).default(10),
-  STREAM_MAX: z.coerce.number().int().min(1).default(20_000),
+  STREAM_MAX_PER_USER: whole(1, 1000).default(10),
+  STREAM_MAX: whole(1, 1_000_000).default(20_000),
 });
+
+type Name = keyof typeof variables.shape;
+type Given = Partial<Record<string, string>>;
 
 export type Config = ReturnType<typeof loadConfig>;
 
-/** Thrown by loadConfig: its message names every wrong variable and prints no value. */
+/** Thrown by loadConfig: its message names every wrong variable and holds no value. */
 export class ConfigError extends Error {}
 
 /**
- * Reads and validates the environment, once, at the start of a process.
+ * Reads and checks the environment, once, at the start of a process. An empty variable counts as unset.
  * @param kind which process asks: production needs more of some than of others
- * @throws ConfigError naming every wrong or missing variable, without their values
+ * @throws ConfigError naming every wrong or missing variable at once, without their values
  */
 export function loadConfig(kind: ProcessKind, env: NodeJS.ProcessEnv = process.env) {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const given: Given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   const parsed = variables.safeParse(given);
-  const problems = parsed.success
-    ? productionProblems(kind, parsed.data)
-    : [
-        ...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`),
-        ...productionProblems(kind, partlyParsed(given)),
-      ];
-  if (problems.length > 0 || !parsed.success) {
-    throw new ConfigError(`The environment is not right. ${[...new Set(problems)].join("; ")}`);
-  }
+  const issues = parsed.error?.issues.map((issue) => [String(issue.path[0]), issue.message] as const) ?? [];
+  // One complaint a variable is enough: that it is malformed goes before that it is weak.
+  const problems = new Map([...broken(kind, given), ...issues]);
+  if (!parsed.success || problems.size > 0) throw new ConfigError(inWords(problems));
   return settings(parsed.data);
 }
 
-type Variables = z.output<typeof variables>;
-
-function settings(env: Variables) {
+function settings(env: z.output<typeof variables>) {
   const production = env.NODE_ENV === "production";
   return {
     production,
@@ -93,42 +86,44 @@ function settings(env: Variables) {
   };
 }
 
-// Each variable is tried alone, so that a wrong one does not hide that another is missing.
-function partlyParsed(env: Record<string, unknown>): Partial<Variables> {
-  const shape = Object.entries(variables.shape);
-  return Object.fromEntries(
-    shape.map(([name, schema]) => [name, schema.safeParse(env[name])] as const)
-      .flatMap(([name, result]) => (result.success ? [[name, result.data]] : [[name, "wrong"]])),
-  );
-}
-
-function productionProblems(kind: ProcessKind, env: Partial<Variables>): string[] {
-  const problems: string[] = [];
-  const missing = (name: keyof Variables) => {
-    if (env[name] === undefined) problems.push(`${name}: is required in production`);
-  };
-  if (kind === "seed" && env.NODE_ENV === "production") {
-    problems.push("NODE_ENV: demo people never go into production");
-  }
+/** The rules that depend on the process and on where it runs. */
+function broken(kind: ProcessKind, env: Given): [Name, string][] {
+  const serves = kind === "web" || kind === "start";
   if (env.NODE_ENV !== "production") {
-    if (kind !== "start" && env.DATABASE_URL === undefined) problems.push("DATABASE_URL: is required");
-    return problems;
+    return kind === "start" || env.DATABASE_URL ? [] : [["DATABASE_URL", "is required"]];
   }
-  missing("DATABASE_URL");
-  if (kind === "release" || kind === "seed") return problems;
-  missing("REDIS_URL");
-  if (kind === "worker") return problems;
-  missing("SESSION_SECRET");
-  missing("APP_ORIGIN");
-  if (Array.isArray(env.SESSION_SECRET) && env.SESSION_SECRET.some(weak)) {
-    problems.push("SESSION_SECRET: every entry needs 32 characters at least, and not the development one");
+  const required: Name[] = ["DATABASE_URL"];
+  if (kind === "web" || kind === "worker") required.push("REDIS_URL");
+  if (serves) required.push("SESSION_SECRET", "APP_ORIGIN");
+  const problems = required
+    .filter((name) => !env[name])
+    .map((name): [Name, string] => [name, "is required in production"]);
+  if (kind === "seed") problems.push(["NODE_ENV", "is production, where demo people have no place"]);
+  if (serves && entries(env.SESSION_SECRET ?? "").some(isWeak)) {
+    problems.push(["SESSION_SECRET", "needs 32 random characters at least in each entry, and not those of the examples"]);
   }
-  if (typeof env.APP_ORIGIN === "string" && env.APP_ORIGIN.startsWith("http:")) {
-    problems.push("APP_ORIGIN: must start with https:// in production");
-  }
+  if (serves && env.APP_ORIGIN?.startsWith("http:")) problems.push(["APP_ORIGIN", "must start with https:// in production"]);
   return problems;
 }
 
-function weak(secret: string): boolean {
-  return secret.length < 32 || secret === DEVELOPMENT_SECRET;
+function inWords(problems: Map<string, string>): string {
+  const list = [...problems].map(([name, problem]) => `${name} ${problem}`);
+  return `the environment is not right: ${list.join("; ")}.`;
+}
+
+function isWeak(secret: string): boolean {
+  return secret.length < 32 || secret === DEVELOPMENT_SECRET || new Set(secret).size < 10;
+}
+
+function entries(list: string): string[] {
+  return list.split(",").map((entry) => entry.trim());
+}
+
+function whole(min: number, max: number) {
+  const words = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, words)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, words);
 }

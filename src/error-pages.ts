@@ -7,6 +7,8 @@ import { sendFragment, sendPage, wantsFragment } from "./views.ts";
 /** What went wrong, as its reader is to know it. */
 type Problem = { status: number; view: string; message?: string; link?: { href: string; text: string } };
 
+const SIGN_IN = { href: "/sign-in", text: "Sign in" };
+
 /** Whatever no route took. */
 export const handleMissing: RequestHandler = (_req, _res, next) => next(new NotFoundError());
 
@@ -30,13 +32,19 @@ export function handleErrors(log: Log): ErrorRequestHandler {
 }
 
 function answer(req: Request, res: Response, error: unknown, problem: Problem): void {
-  if (error instanceof SignedOutError && !wantsFragment(req)) return askToSignIn(req, res);
   if (problem.status === 503) res.set("Retry-After", "5");
+  if (isStream(req) && !wantsFragment(req)) return void res.status(problem.status).end();
+  if (error instanceof SignedOutError && !wantsFragment(req)) return askToSignIn(req, res);
   const { status, view, ...said } = problem;
   const requestId = status === 500 ? idOf(req) : undefined;
   if (!wantsFragment(req)) return sendPage(req, res, `errors/${view}`, { ...said, requestId }, status);
   res.set({ "HX-Retarget": "#alerts", "HX-Reswap": "innerHTML" });
   sendFragment(req, res, "errors/alert", { view, ...said, requestId }, status);
+}
+
+// Nobody reads a page there, and a redirect would be followed for ever.
+function isStream(req: Request): boolean {
+  return req.path === "/stream" || req.path.startsWith("/stream/");
 }
 
 /** After signing in one comes back to the page; a form that was sent meanwhile leads back to where it was. */
@@ -50,6 +58,7 @@ function askToSignIn(req: Request, res: Response): void {
 
 function problemOf(error: unknown, req: Request): Problem {
   if (error instanceof ConflictError) return { status: 409, view: "conflict", message: error.message, ...present(error) };
+  if (error instanceof SignedOutError) return { status: 401, view: "refused", message: error.message, link: SIGN_IN };
   if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), message: error.message };
   if (isUnavailable(error)) return { status: 503, view: "unavailable", link: again(req) };
   const status = refusedStatus(error);

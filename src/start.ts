@@ -4,7 +4,7 @@ import path from "node:path";
 import { createBus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import { createDb, createPool } from "./db.ts";
-import { seedDemo } from "./demo.ts";
+import { DEMO_PASSWORD, demoPeople, seedDemo } from "./demo.ts";
 import { startPostgres } from "./embedded.ts";
 import { createLog } from "./log.ts";
 import { configOrExit, fatal, stopOnSignal } from "./process.ts";
@@ -15,7 +15,6 @@ import { startWorker } from "./worker.ts";
 type Stop = () => Promise<void>;
 
 const DATA = path.join(import.meta.dirname, "../.data/postgres");
-const SIGN_INS = "sign in as bea, otto (buyers), sol, rita (sellers) or ada (admin) @demo.test with ring-the-bell";
 
 /**
  * Everything in one process: the database where none is given, its schema, the demo people where there is nobody, the
@@ -27,7 +26,10 @@ async function startAll(config: Config, stops: Stop[]): Promise<string> {
   await refuseTakenPort(config);
   const databaseUrl = config.databaseUrl ?? (await startDatabase(stops));
   const settings = { ...config, databaseUrl };
-  await migrate(settings);
+  await migrate(settings).catch((error) => {
+    if (config.databaseUrl) fatal("Stockbell cannot use the database of DATABASE_URL", error);
+    throw error;
+  });
   if (!config.databaseUrl) await seedIfEmpty(settings);
   // What a person at a terminal reads is one line, unless more is asked for.
   const log = createLog("start", process.env["LOG_LEVEL"] ? config.logLevel : "warn");
@@ -37,7 +39,7 @@ async function startAll(config: Config, stops: Stop[]): Promise<string> {
   stops.push(() => worker.stop());
   const web = await startWeb({ config: settings, bus, log });
   stops.push(() => web.stop());
-  return `Stockbell is at ${web.url}${config.databaseUrl ? "" : ` (${SIGN_INS})`}`;
+  return config.databaseUrl ? `Stockbell is at ${web.url}` : `Stockbell is at ${web.url} (${signIns()})`;
 }
 
 /** Asked before anything is started: a database for nothing is a second of waiting and a folder to clear away. */
@@ -71,6 +73,11 @@ async function seedIfEmpty(config: Config): Promise<void> {
   } finally {
     await db.destroy();
   }
+}
+
+function signIns(): string {
+  const people = Object.values(demoPeople).map(({ email, role }) => `${email} (${role})`);
+  return `sign in as ${people.join(", ")}; the password of each is ${DEMO_PASSWORD}`;
 }
 
 function main(): void {

@@ -1,31 +1,21 @@
 import type { Kysely } from "kysely";
-import { hashPassword } from "../src/accounts/passwords.ts";
 import type { Viewer } from "../src/access.ts";
+import { hashPassword } from "../src/accounts/passwords.ts";
+import { createUser } from "../src/accounts/users.ts";
 import type { Database, Db, Role } from "../src/db.ts";
-import { findListings, type ListingView } from "../src/marketplace/listings.ts";
+import { createDemoPeople, DEMO_PASSWORD, type DemoPeople } from "../src/demo.ts";
 import type { ListingInput } from "../src/marketplace/listing-form.ts";
+import { findListings, type ListingView } from "../src/marketplace/listings.ts";
 import { publishListing } from "../src/marketplace/publishing.ts";
 
 /** The password of everybody in the cast. */
-export const PASSWORD = "ring-the-bell";
+export const PASSWORD = DEMO_PASSWORD;
 
-const members = {
-  bea: { name: "Bea Brandt", company: "Brandt Bau", role: "buyer" },
-  otto: { name: "Otto Olsen", company: "Olsen Works", role: "buyer" },
-  sol: { name: "Sol Serrano", company: "Serrano Metals", role: "seller" },
-  rita: { name: "Rita Rossi", company: "Rossi Supply", role: "seller" },
-  ada: { name: "Ada Admin", company: "Stockbell", role: "admin" },
-} as const satisfies Record<string, { name: string; company: string; role: Role }>;
-
-export type Cast = Record<keyof typeof members, Viewer>;
+export type Cast = DemoPeople;
 
 /** Bea and Otto (buyers), Sol and Rita (sellers), Ada (admin), each with an empty inbox. */
 export async function createCast(db: Db): Promise<Cast> {
-  const people: [string, Viewer][] = [];
-  for (const [name, member] of Object.entries(members)) {
-    people.push([name, await createPerson(db, { email: `${name}@demo.test`, ...member })]);
-  }
-  return Object.fromEntries(people) as Cast;
+  return createDemoPeople(db, await hash);
 }
 
 /** One more person with an empty inbox. Whatever is left out is made up. */
@@ -37,13 +27,7 @@ export async function createPerson(db: Db, given: Partial<Omit<Viewer, "id">> & 
     company: `Company ${number}`,
     ...given,
   };
-  const { id } = await db
-    .insertInto("users")
-    .values({ ...person, password_hash: await passwordHash() })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  await db.insertInto("inboxes").values({ user_id: id }).execute();
-  return { id, ...person };
+  return createUser(db, { ...person, passwordHash: await hash });
 }
 
 /** Stock that a seller has just published, by the real action, so that its event and its job are there. */
@@ -79,9 +63,4 @@ function nextNumber(): number {
   return numbers;
 }
 
-let hash: Promise<string> | undefined;
-
-function passwordHash(): Promise<string> {
-  hash ??= hashPassword(PASSWORD);
-  return hash;
-}
+const hash = hashPassword(PASSWORD);

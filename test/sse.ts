@@ -74,14 +74,12 @@ export function createParser(onEvent: (event: ReceivedEvent) => void): (text: st
   let first = true;
   let current = { event: "", data: [] as string[], id: null as string | null };
   return (text) => {
-    rest += first ? text.replace(/^\uFEFF/, "") : text;
+    const all = rest + (first ? text.replace(/^\uFEFF/, "") : text);
     first = false;
-    for (;;) {
-      const end = /\r\n|\n|\r(?!$)/.exec(rest);
-      if (!end) return;
-      take(rest.slice(0, end.index));
-      rest = rest.slice(end.index + end[0].length);
-    }
+    // A last "\r" may be the first half of a "\r\n".
+    const lines = all.split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) take(line);
   };
 
   function take(line: string): void {

@@ -34,7 +34,12 @@ export function versionOf(body: unknown): number {
 }
 
 const OUTDATED = "This form does not say which version it was made for. Reload the page and try again.";
-const versionForm = z.object({ version: z.string({ error: OUTDATED }).regex(/^\d{1,9}$/, OUTDATED).transform(Number) });
+const versionForm = z.object({
+  version: z
+    .string({ error: OUTDATED })
+    .regex(/^\d{1,9}$/, OUTDATED)
+    .transform(Number),
+});
 
 function acting(db: Kysely<Database>, action: Action, said: string): RequestHandler<{ id: string }> {
   return async (req, res) => {

@@ -24,7 +24,8 @@ export function choiceOf({ id, name, company }: Interested): string {
  */
 export async function parseReservation(db: Db, listingId: number, body: unknown): Promise<ReservationInput> {
   const typed = typeof body === "object" && body !== null && "buyer" in body ? body.buyer : null;
-  const buyerId = typeof typed === "string" ? await findBuyer(db, listingId, typed.replaceAll("\u0000", "").trim()) : null;
+  const buyerId =
+    typeof typed === "string" ? await findBuyer(db, listingId, typed.replaceAll("\u0000", "").trim()) : null;
   const form = z.object({ buyer: line("the buyer", 400).refine(() => buyerId !== null, NOBODY), hours });
   const parsed = parseForm(form, body);
   return { buyerId: buyerId ?? 0, hours: parsed.hours };

@@ -68,4 +68,5 @@ export function aboutOf({ title, sellerId }: ListingView): { title: string; sell
   return { title, sellerId };
 }
 
-const STALE = "This listing has changed since you opened it. Nothing was done: look at how it stands now and decide again.";
+const STALE =
+  "This listing has changed since you opened it. Nothing was done: look at how it stands now and decide again.";

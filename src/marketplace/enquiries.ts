@@ -17,7 +17,12 @@ export type Author = Pick<Viewer, "id" | "role" | "name">;
  * @returns the thread's id
  * @throws NotFoundError, and ConflictError when the listing can no longer be had and there is no thread about it yet
  */
-export async function enquire(db: Kysely<Database>, buyer: Author, listingId: number, message: string): Promise<number> {
+export async function enquire(
+  db: Kysely<Database>,
+  buyer: Author,
+  listingId: number,
+  message: string,
+): Promise<number> {
   await getListing(db, buyer, listingId);
   return db.transaction().execute(async (trx) => {
     const listing = await lockListing(trx, listingId);
@@ -93,5 +98,8 @@ function excerptOf(message: string): string {
   const line = message.replace(/\s+/g, " ");
   if (line.length <= EXCERPT) return line;
   // Cut between characters: half an emoji is not text that the database would take.
-  return `${Array.from(line).slice(0, EXCERPT - 1).join("").trimEnd()}…`;
+  return `${Array.from(line)
+    .slice(0, EXCERPT - 1)
+    .join("")
+    .trimEnd()}…`;
 }

@@ -42,7 +42,7 @@ export function addEnquiryRoutes(router: Router, db: Kysely<Database>): void {
       if (!wantsFragment(req)) return sendThread(req, res, db, told);
       // The answer is the form and not a message, so it goes where the form is.
       res.set("HX-Retarget", `#message-form-${id}`).set("HX-Reswap", "outerHTML");
-      sendFragment(req, res, "marketplace/message-form", { thread, ...told }, 422);
+      sendFragment(req, res, "marketplace/message-form", { thread, after: "error", oob: false, ...told }, 422);
     }
   });
 }
@@ -50,7 +50,12 @@ export function addEnquiryRoutes(router: Router, db: Kysely<Database>): void {
 const pageForm = z.object({ page: z.coerce.number().int().min(1).max(100_000).catch(1) });
 const beforeForm = z.object({ before: z.coerce.number().int().min(1).max(1e15).nullable().catch(null) });
 
-async function sendThread(req: Request, res: Response, db: Kysely<Database>, told?: { errors: object; values: unknown }) {
+async function sendThread(
+  req: Request,
+  res: Response,
+  db: Kysely<Database>,
+  told?: { errors: object; values: unknown },
+) {
   const thread = await getThread(db, viewerOf(req), idOf(req));
   const { before } = parseForm(beforeForm, req.query);
   const found = await findMessages(db, thread.id, before, MESSAGES + 1);

@@ -23,7 +23,12 @@ export async function findHistory(db: Db, viewer: Actor, listing: ListingView, l
     .limit(limit)
     .execute();
   const events = found as LoggedEvent[];
-  const names = isKeeper(viewer, listing) ? await findNames(db, events.flatMap((event) => buyerOf(event) ?? [])) : null;
+  const names = isKeeper(viewer, listing)
+    ? await findNames(
+        db,
+        events.flatMap((event) => buyerOf(event) ?? []),
+      )
+    : null;
   return events.map((event) => entryOf(event, viewer, names));
 }
 

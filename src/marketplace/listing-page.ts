@@ -19,7 +19,13 @@ export type Trouble = { status: number; notice?: Notice; errors?: Record<string,
 type Notice = { tone: "success" | "warning"; text: string };
 
 /** The page of one listing, as its viewer may see it. @throws NotFoundError */
-export async function sendListingPage(req: Request, res: Response, db: Kysely<Database>, id: number, trouble?: Trouble) {
+export async function sendListingPage(
+  req: Request,
+  res: Response,
+  db: Kysely<Database>,
+  id: number,
+  trouble?: Trouble,
+) {
   const viewer = viewerOf(req);
   const listing = await getListing(db, viewer, id);
   const part = partFor(viewer, listing);

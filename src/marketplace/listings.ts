@@ -54,9 +54,10 @@ export function readListings(db: Db) {
       "listings.updated_at as updatedAt",
     ])
     .select(({ fn, val, ref }) =>
-      fn<string | null>("nullif", [fn("concat_ws", [val(", "), ref("buyers.name"), ref("buyers.company")]), val("")]).as(
-        "reservedForName",
-      ),
+      fn<string | null>("nullif", [
+        fn("concat_ws", [val(", "), ref("buyers.name"), ref("buyers.company")]),
+        val(""),
+      ]).as("reservedForName"),
     );
 }
 
@@ -120,9 +121,13 @@ async function isInvolved(db: Db, userId: number, listingId: number): Promise<bo
   const { involved } = await db
     .selectNoFrom(({ or, exists, selectFrom }) =>
       or([
-        exists(selectFrom("watches").where("listing_id", "=", listingId).where("user_id", "=", userId).select("user_id")),
+        exists(
+          selectFrom("watches").where("listing_id", "=", listingId).where("user_id", "=", userId).select("user_id"),
+        ),
         exists(selectFrom("enquiries").where("listing_id", "=", listingId).where("buyer_id", "=", userId).select("id")),
-        exists(selectFrom("reservations").where("listing_id", "=", listingId).where("buyer_id", "=", userId).select("id")),
+        exists(
+          selectFrom("reservations").where("listing_id", "=", listingId).where("buyer_id", "=", userId).select("id"),
+        ),
       ]).as("involved"),
     )
     .executeTakeFirstOrThrow();

@@ -100,7 +100,12 @@ async function requireBuyer(trx: Trx, id: number): Promise<void> {
 }
 
 function findOpenReservation(db: Db, id: number) {
-  return db.selectFrom("reservations").selectAll().where("id", "=", id).where("ended_at", "is", null).executeTakeFirst();
+  return db
+    .selectFrom("reservations")
+    .selectAll()
+    .where("id", "=", id)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
 }
 
 // The end travels through JavaScript's milliseconds on its way to the queue, so it is made of whole ones.

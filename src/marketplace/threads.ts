@@ -21,7 +21,14 @@ export type Thread = {
 /** A thread in a list, with how its last message begins and who wrote that. */
 export type ThreadSummary = Thread & { excerpt: string; lastAuthorId: number };
 
-export type Message = { id: number; authorId: number; authorName: string; authorCompany: string; body: string; sentAt: Date };
+export type Message = {
+  id: number;
+  authorId: number;
+  authorName: string;
+  authorCompany: string;
+  body: string;
+  sentAt: Date;
+};
 
 /** The query of threads in the form of Thread; the caller says which. */
 export function readThreads(db: Db) {

@@ -104,7 +104,9 @@ it("while the stream is away the page polls from the same cursor, and stops when
   await passing(tab, async () => (await state()) === "polling", 10_000);
   await tab.locator("[data-notification='7']").waitFor();
   expect(await tab.getAttribute("#badge", "data-count")).toBe("2");
-  await passing(tab, () => site.askedFor("/stream/fallback").some(({ after, since }) => after === "7" && since === LATER));
+  await passing(tab, () =>
+    site.askedFor("/stream/fallback").some(({ after, since }) => after === "7" && since === LATER),
+  );
   site.answers.stream = site.stream;
   await passing(tab, () => site.streams() === 1);
   await expect.poll(state).toBe("live");
@@ -136,7 +138,8 @@ it("each number is shown once, however it comes again", async () => {
   const site = await startSite("<ol class='inbox' id='inbox'></ol>");
   const { tab, state, errors } = await visit(site);
   await expect.poll(state).toBe("live");
-  for (const read of [false, true]) site.send("toast", `${toast(6)}<ol hx-swap-oob="afterbegin:#inbox">${row(6, read)}</ol>`, 6);
+  for (const read of [false, true])
+    site.send("toast", `${toast(6)}<ol hx-swap-oob="afterbegin:#inbox">${row(6, read)}</ol>`, 6);
   site.send("toast", toast(7), 7);
   await tab.locator("[data-notification='7']").waitFor();
   expect(await tab.locator("#toasts [data-notification='6']").count()).toBe(1);
@@ -199,11 +202,19 @@ it("a drop of less than three seconds shows nothing; a longer one does", async (
 });
 
 /** Lets the page's time pass, a second at a time, until something holds. */
-async function passing(tab: Awaited<ReturnType<typeof visit>>["tab"], holds: () => unknown, within = 60_000): Promise<void> {
+async function passing(
+  tab: Awaited<ReturnType<typeof visit>>["tab"],
+  holds: () => unknown,
+  within = 60_000,
+): Promise<void> {
   for (let passed = 0; !(await holds()); passed += 1000) {
     if (passed > within) throw new Error(`It does not hold after ${within / 1000} seconds of the page's time.`);
     await tab.clock.runFor(1000);
-    await tab.evaluate(() => fetch("/ping").catch(() => undefined).then(() => undefined));
+    await tab.evaluate(() =>
+      fetch("/ping")
+        .catch(() => undefined)
+        .then(() => undefined),
+    );
   }
 }
 
@@ -211,7 +222,11 @@ function poll(res: Response, seqs: number[]): void {
   if (seqs.length === 0) return void res.sendStatus(204);
   const last = Math.max(...seqs);
   res.set({ "Stockbell-Cursor": String(last), "Stockbell-At": LATER });
-  res.type("html").send(`<div hx-swap-oob="afterbegin:#toasts">${seqs.map((seq) => toast(seq)).join("")}</div>${badge(seqs.length, last)}`);
+  res
+    .type("html")
+    .send(
+      `<div hx-swap-oob="afterbegin:#toasts">${seqs.map((seq) => toast(seq)).join("")}</div>${badge(seqs.length, last)}`,
+    );
 }
 
 function badge(unseen: number, revision = 1): string {
@@ -224,6 +239,18 @@ function row(seq: number, read: boolean): string {
 }
 
 function card(id: number, status: string, version = 1, oob = false): string {
-  const listing = { id, status, version, title: "Copper", category: "Metals", priceMinor: 100, currency: "EUR", unit: "kg" };
-  return fragment("marketplace/card", { oob, listing: { ...listing, quantity: 5, sellerCompany: "Sol", location: "Riga" } });
+  const listing = {
+    id,
+    status,
+    version,
+    title: "Copper",
+    category: "Metals",
+    priceMinor: 100,
+    currency: "EUR",
+    unit: "kg",
+  };
+  return fragment("marketplace/card", {
+    oob,
+    listing: { ...listing, quantity: 5, sellerCompany: "Sol", location: "Riga" },
+  });
 }

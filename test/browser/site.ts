@@ -2,12 +2,15 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Request, type Response } from "express";
+import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
 import { onTestFinished } from "vitest";
 import { assetRoutes, render } from "../../src/views.ts";
 import { openContext } from "../browser.ts";
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
 const MADE_AT = "2026-03-01T10:00:00.000Z";
+
+let shared: Promise<Page> | undefined;
 
 /** A site of one page with a stream that says what the test wants, to try the browser's side against. */
 export type Site = Awaited<ReturnType<typeof startSite>>;
@@ -20,7 +23,11 @@ type Answer = (req: Request, res: Response) => unknown;
  * @param cursor the recipient's number up to which the page is made
  */
 export async function startSite(main = "", cursor = 5) {
-  const answers = { stream: stream as Answer, fallback: ((_req, res) => res.sendStatus(204)) as Answer, page: () => main };
+  const answers = {
+    stream: stream as Answer,
+    fallback: ((_req, res) => res.sendStatus(204)) as Answer,
+    page: () => main,
+  };
   const asked: { path: string; query: Record<string, string> }[] = [];
   const open = new Set<Response>();
   const app = express();
@@ -64,23 +71,17 @@ export async function startSite(main = "", cursor = 5) {
   };
 }
 
-/** Opens the site's page in a profile of its own, with a clock that the test can move; gone with the test. */
-export async function visit(site: Site, options: Parameters<typeof openContext>[0] = {}) {
-  const context = await openContext(options);
+/** Opens the site's page in the file's one tab, whose clock the test can move. */
+export async function visit(site: Site) {
+  shared ??= openContext().then(openTab);
+  return visitIn(await shared, site);
+}
+
+/** Opens the site's page as a reader elsewhere, in a profile of its own. */
+export async function visitAs(site: Site, reader: Parameters<typeof openContext>[0]) {
+  const context = await openContext(reader);
   onTestFinished(() => context.close());
-  const tab = await context.newPage();
-  const errors: string[] = [];
-  tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  tab.on("pageerror", (error) => errors.push(String(error)));
-  await tab.clock.install();
-  await tab.goto(`${site.url}/page`);
-  return {
-    tab,
-    errors,
-    state: () => tab.getAttribute("#connection", "data-state"),
-    /** Whatever the page asked for before this has reached the server after it. */
-    settle: () => tab.evaluate(() => fetch("/ping").then(() => undefined)),
-  };
+  return visitIn(await openTab(context), site);
 }
 
 /** A fragment from the real templates, as the server pushes it. */
@@ -91,7 +92,39 @@ export function fragment(view: string, data: object): string {
 /** The markup of one toast. */
 export function toast(seq: number, headline = `Sol Metals reserved lot ${seq}`): string {
   const at = new Date().toISOString();
-  return fragment("notifications/toast", { seq, kind: "listing_reserved", headline, detail: null, link: "/listings/1", at });
+  return fragment("notifications/toast", {
+    seq,
+    kind: "listing_reserved",
+    headline,
+    detail: null,
+    link: "/listings/1",
+    at,
+  });
+}
+
+async function openTab(context: BrowserContext): Promise<Page> {
+  const tab = await context.newPage();
+  await tab.clock.install();
+  return tab;
+}
+
+async function visitIn(tab: Page, site: Site) {
+  const errors: string[] = [];
+  const note = (message: ConsoleMessage) => message.type() === "error" && errors.push(message.text());
+  const fail = (error: Error) => errors.push(String(error));
+  tab.on("console", note).on("pageerror", fail);
+  onTestFinished(async () => {
+    tab.off("console", note).off("pageerror", fail);
+    await tab.goto("about:blank");
+  });
+  await tab.goto(`${site.url}/page`);
+  return {
+    tab,
+    errors,
+    state: () => tab.getAttribute("#connection", "data-state"),
+    /** Whatever the page asked for before this has reached the server after it. */
+    settle: () => tab.evaluate(() => fetch("/ping").then(() => undefined)),
+  };
 }
 
 function say(res: Response, event: string, data: string, id?: number): void {
