@@ -6,13 +6,17 @@ const DEVELOPMENT_SECRET = "for-development-only-never-in-production";
 const certificate = z.string().includes("-----BEGIN CERTIFICATE-----", "must be a certificate in PEM format");
 
 const variables = z.object({
-  NODE_ENV: z.enum(["development", "test", "production"], "must be development, test or production").default("development"),
+  NODE_ENV: z
+    .enum(["development", "test", "production"], "must be development, test or production")
+    .default("development"),
   PORT: whole(0, 65_535).default(3000),
   HOST: z.string().optional(),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: "must be an address that starts with postgres:// or postgresql://" })
     .optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: "must be an address that starts with redis:// or rediss://" }).optional(),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: "must be an address that starts with redis:// or rediss://" })
+    .optional(),
   SESSION_SECRET: z
     .string()
     .transform(entries)
@@ -100,9 +104,13 @@ function broken(kind: ProcessKind, env: Given): [Name, string][] {
     .map((name): [Name, string] => [name, "is required in production"]);
   if (kind === "seed") problems.push(["NODE_ENV", "is production, where demo people have no place"]);
   if (serves && entries(env.SESSION_SECRET ?? "").some(isWeak)) {
-    problems.push(["SESSION_SECRET", "needs 32 random characters at least in each entry, and not those of the examples"]);
+    problems.push([
+      "SESSION_SECRET",
+      "needs 32 random characters at least in each entry, and not those of the examples",
+    ]);
   }
-  if (serves && env.APP_ORIGIN?.startsWith("http:")) problems.push(["APP_ORIGIN", "must start with https:// in production"]);
+  if (serves && env.APP_ORIGIN?.startsWith("http:"))
+    problems.push(["APP_ORIGIN", "must start with https:// in production"]);
   return problems;
 }
 

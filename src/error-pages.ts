@@ -57,7 +57,8 @@ function askToSignIn(req: Request, res: Response): void {
 }
 
 function problemOf(error: unknown, req: Request): Problem {
-  if (error instanceof ConflictError) return { status: 409, view: "conflict", message: error.message, ...present(error) };
+  if (error instanceof ConflictError)
+    return { status: 409, view: "conflict", message: error.message, ...present(error) };
   if (error instanceof SignedOutError) return { status: 401, view: "refused", message: error.message, link: SIGN_IN };
   if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), message: error.message };
   if (isUnavailable(error)) return { status: 503, view: "unavailable", link: again(req) };
@@ -70,7 +71,9 @@ function present({ listingId }: ConflictError): Pick<Problem, "link"> {
 }
 
 function again(req: Request): { href: string; text: string } {
-  return req.method === "GET" ? { href: ownPath(req.originalUrl), text: "Try again" } : { href: "/", text: "Go to your home page" };
+  return req.method === "GET"
+    ? { href: ownPath(req.originalUrl), text: "Try again" }
+    : { href: "/", text: "Go to your home page" };
 }
 
 function viewOf(status: number): string {
@@ -89,7 +92,8 @@ function refusedStatus(error: unknown): number | null {
 // shut down, deadlocked. Then what Node says of a socket, and the pool, which has words only.
 const PASSING_STATE = /^(08|53|57|40|25P03|55P03)/;
 const PASSING_CODE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
-const PASSING_WORDS = /timeout exceeded when trying to connect|connection terminated|client has encountered a connection/i;
+const PASSING_WORDS =
+  /timeout exceeded when trying to connect|connection terminated|client has encountered a connection/i;
 
 function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

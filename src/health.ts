@@ -35,7 +35,10 @@ export function healthRoutes(parts: Parts): Router {
   router.get("/readyz", allow("anyone"), async (_req, res) => {
     const readiness = await look(parts, expected);
     const ready = readiness.database === "ok" && readiness.migrations === "ok" && !parts.hub.closing;
-    res.set("Cache-Control", "no-store").status(ready ? 200 : 503).json(readiness);
+    res
+      .set("Cache-Control", "no-store")
+      .status(ready ? 200 : 503)
+      .json(readiness);
   });
 
   router.get("/metrics", allow("anyone"), (req, res, next) => {
@@ -55,7 +58,9 @@ async function look({ pool, bus }: Parts, expected: string[]): Promise<Readiness
     return { database: "ok", migrations: expected.every((name) => done.has(name)) ? "ok" : "behind", redis };
   } catch (error) {
     const answered = error instanceof Error && "code" in error && error.code === "42P01";
-    return answered ? { database: "ok", migrations: "behind", redis } : { database: "down", migrations: "unknown", redis };
+    return answered
+      ? { database: "ok", migrations: "behind", redis }
+      : { database: "down", migrations: "unknown", redis };
   }
 }
 
@@ -67,7 +72,10 @@ async function answerScrape(parts: Parts, token: string, req: Request, res: Resp
   const { metrics, bus, pool } = parts;
   metrics.busUp.set(bus.up ? 1 : 0);
   await countJobs(metrics, pool);
-  res.set("Cache-Control", "no-store").type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  res
+    .set("Cache-Control", "no-store")
+    .type(metrics.registry.contentType)
+    .send(await metrics.registry.metrics());
 }
 
 /** A database that is away leaves the series out: no figure is better than one from before. */

@@ -7,7 +7,7 @@ import { findThreads } from "./marketplace/threads.ts";
 import { findWatched } from "./marketplace/watches.ts";
 import { sendPage } from "./views.ts";
 
-const WATCHED = 24;
+const WATCHED = 60;
 const ROWS = 8;
 
 /** The first page: the front page for strangers, the dashboard of their role for everybody else. */
@@ -23,11 +23,12 @@ export function homeRoutes(db: Kysely<Database>): Router {
 
 async function sendBuyerHome(req: Request, res: Response, db: Kysely<Database>, viewer: Viewer): Promise<void> {
   const [watched, reserved, threads] = await Promise.all([
-    findWatched(db, viewer.id, WATCHED),
+    findWatched(db, viewer.id, WATCHED + 1),
     findReservedFor(db, viewer.id),
     findThreads(db, viewer, { from: 0, limit: ROWS }),
   ]);
-  sendPage(req, res, "home/buyer", { watched, reserved, threads });
+  const shown = watched.slice(0, WATCHED);
+  sendPage(req, res, "home/buyer", { watched: shown, more: watched.length > WATCHED, reserved, threads });
 }
 
 async function sendSellerHome(req: Request, res: Response, db: Kysely<Database>, viewer: Viewer): Promise<void> {

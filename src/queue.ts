@@ -9,11 +9,14 @@ export type Jobs = {
   end_streams: StreamEnding;
 };
 
-/** Which live streams must end: all of a user's, or one session's, and in what words. */
+/**
+ * Which live streams must end: all of a user's, or one session's, and in what words. "renewed": the browser has a new
+ * session of the same person and may come back at once.
+ */
 export type StreamEnding = {
   userId: number;
   sessionId?: string;
-  reason: "signed-out" | "suspended" | "expired" | "password" | "role";
+  reason: "signed-out" | "suspended" | "expired" | "password" | "role" | "renewed";
 };
 
 export type JobName = keyof Jobs;

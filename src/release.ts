@@ -16,7 +16,7 @@ export function migrationNames(): string[] {
 }
 
 /**
- * Brings a database to the present schema: the queue's own migrations, then ours. Safe to run at any time and by
+ * Brings a database to the present schema: our migrations, all or none, then the queue's own. Safe to run at any time and by
  * several at once: one works, the others wait and find nothing to do. A migration that fails leaves the schema as it was.
  * @throws what the database says
  */
@@ -27,9 +27,9 @@ export async function migrate(config: Pick<Config, "databaseUrl" | "databaseCa" 
   try {
     await lock.query("set statement_timeout = 0");
     await lock.query("select pg_advisory_lock($1)", [LOCK]);
-    await runMigrations({ pgPool: pool, logger: quietLogger });
     const { error } = await new Migrator({ db, provider: { getMigrations } }).migrateToLatest();
     if (error) throw error;
+    await runMigrations({ pgPool: pool, logger: quietLogger });
   } finally {
     lock.release(true);
     await db.destroy();

@@ -38,7 +38,6 @@ export async function dyingWithParent(signal: "INT" | "TERM" | "KILL"): Promise<
   );
 }
 
-
 function hasName(): boolean {
   try {
     return userInfo().username !== "";

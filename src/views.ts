@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Eta } from "eta";
 import express, { type Request, type Response, type Router } from "express";
+import { allow } from "./access.ts";
 
 const root = join(import.meta.dirname, "..");
 const require = createRequire(import.meta.url);
@@ -73,7 +74,7 @@ export function assetRoutes(): Router {
   const router = express.Router();
   const kept = { immutable: true, maxAge: "1y", fallthrough: true, index: false } as const;
   for (const [name, file] of Object.entries(fromPackages)) {
-    router.get(`/assets/:version/${name}`, (_req, res) => res.sendFile(file, { ...kept, dotfiles: "allow" }));
+    router.get(`/assets/:version/${name}`, allow("anyone"), (_req, res) => res.sendFile(file, { ...kept, dotfiles: "allow" }));
   }
   router.use("/assets/:version", express.static(publicFolder, kept));
   return router;

@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of started) await server.stop();
-  await rm(top, { recursive: true, force: true });
+  await rm(top, { recursive: true, force: true, maxRetries: 10 });
 });
 
 describe("the laptop's Postgres", () => {
@@ -57,7 +57,10 @@ describe("the laptop's Postgres", () => {
 
   it("understands letters beyond English in search and in small letters", async () => {
     const server = await start(await copyOfModel("letters"));
-    const [row] = await query(server.url, "select lower('ÄÉÑ') as low, to_tsvector('simple', 'ÄPFEL') @@ 'äpfel' as found");
+    const [row] = await query(
+      server.url,
+      "select lower('ÄÉÑ') as low, to_tsvector('simple', 'ÄPFEL') @@ 'äpfel' as found",
+    );
     expect(row).toEqual({ low: "äéñ", found: true });
     await server.stop();
   });

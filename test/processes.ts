@@ -75,7 +75,14 @@ function observe(child: Child, port: string | undefined): TestProcess {
   running.add(kill);
   exited.finally(() => running.delete(kill));
 
-  return { pid: child.pid ?? 0, url: port && `http://127.0.0.1:${port}`, logs: () => written, waitForLog, exited, stop };
+  return {
+    pid: child.pid ?? 0,
+    url: port && `http://127.0.0.1:${port}`,
+    logs: () => written,
+    waitForLog,
+    exited,
+    stop,
+  };
 
   async function waitForLog(pattern: RegExp, ms = 10_000): Promise<RegExpExecArray> {
     const signal = AbortSignal.timeout(ms);

@@ -21,7 +21,10 @@ export async function startRedis(port?: number): Promise<TestRedis> {
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   exited.finally(() => process.off("exit", kill));
-  await Promise.race([saysItIsReady(child.stdout), exited.then(() => Promise.reject(new Error("redis-server ended.")))]);
+  await Promise.race([
+    saysItIsReady(child.stdout),
+    exited.then(() => Promise.reject(new Error("redis-server ended."))),
+  ]);
   return {
     url: `redis://127.0.0.1:${chosen}`,
     port: chosen,

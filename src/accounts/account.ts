@@ -4,14 +4,14 @@ import { allow, type Viewer, viewerOf } from "../access.ts";
 import type { Database } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { parseForm } from "../forms.ts";
+import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { formPost, goTo } from "./answers.ts";
 import { passwordForm } from "./forms.ts";
-import { endAllSessions, endNamedSession, findSessions, startSession } from "./own-sessions.ts";
+import { endNamedSession, endOtherSessions, findSessions, startSession } from "./own-sessions.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { AccountParts } from "./routes.ts";
 import { dropSession } from "./sessions.ts";
 import { getPasswordHash } from "./users.ts";
-import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 
 const done: Record<string, string> = {
   password: "Your password is changed. Every other session has ended.",
@@ -45,7 +45,7 @@ export function ownAccountRoutes({ config, db, log }: AccountParts): Router {
       log.info({ user: viewer.id }, "a password change was refused");
       throw new InvalidError({ current: "That is not your current password." });
     }
-    await replacePassword(db, viewer, await hashPassword(password));
+    await replacePassword(db, viewer, req.sessionID, await hashPassword(password));
     await startSession(db, req, viewer);
     log.info({ user: viewer.id }, "the password was changed");
     goTo(req, res, "/account?done=password");
@@ -58,10 +58,10 @@ export function ownAccountRoutes({ config, db, log }: AccountParts): Router {
   }
 }
 
-/** Whoever knew the old password, in whatever session, is out at once. */
-async function replacePassword(db: Kysely<Database>, viewer: Viewer, passwordHash: string): Promise<void> {
+/** Whoever knew the old password, in whatever other session, is out at once. */
+async function replacePassword(db: Kysely<Database>, viewer: Viewer, sid: string, passwordHash: string): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx.updateTable("users").set({ password_hash: passwordHash }).where("id", "=", viewer.id).execute();
-    await endAllSessions(trx, viewer.id, "password");
+    await endOtherSessions(trx, viewer.id, sid, "password");
   });
 }

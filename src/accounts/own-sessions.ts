@@ -15,9 +15,10 @@ export const IDLE_SECONDS = 8 * 3600;
 // As the index has it.
 const OWNER = sql<string>`(sess -> 'passport' ->> 'user')`;
 
-/** Signs a person in under a new session id. A session that the browser had before ends, whoever's it was. */
+/** Signs a person in under a new session id. The session that the browser had before ends, whoever's it was. */
 export async function startSession(db: Kysely<Database>, req: Request, viewer: Viewer): Promise<void> {
-  if (req.user) await endSession(db, req.user.id, req.sessionID);
+  const before = req.user;
+  if (before) await endSession(db, before.id, req.sessionID, before.id === viewer.id ? "renewed" : "signed-out");
   await new Promise<void>((resolve, reject) => {
     req.login(viewer, (error: unknown) => (error ? reject(error) : resolve()));
   });
@@ -55,19 +56,31 @@ export async function endNamedSession(db: Kysely<Database>, userId: number, name
 }
 
 /** Ends a session and its live streams, in one transaction. */
-export async function endSession(db: Kysely<Database>, userId: number, sid: string): Promise<void> {
+export async function endSession(
+  db: Kysely<Database>,
+  userId: number,
+  sessionId: string,
+  reason: StreamEnding["reason"] = "signed-out",
+): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    await trx.deleteFrom("sessions").where("sid", "=", sid).execute();
-    await addJob(trx, "end_streams", { userId, sessionId: sid, reason: "signed-out" });
+    await trx.deleteFrom("sessions").where("sid", "=", sessionId).execute();
+    await addJob(trx, "end_streams", { userId, sessionId, reason });
   });
 }
 
-/**
- * Ends all of a person's sessions with their live streams, in the caller's transaction. A session that begins
- * afterwards is not touched.
- */
-export async function endAllSessions(trx: Trx, userId: number, reason: StreamEnding["reason"]): Promise<void> {
-  const ended = await trx.deleteFrom("sessions").where(OWNER, "=", String(userId)).returning("sid").execute();
+/** Ends all of a person's sessions but one, with their live streams, in the caller's transaction. */
+export async function endOtherSessions(
+  trx: Trx,
+  userId: number,
+  keptSid: string,
+  reason: StreamEnding["reason"],
+): Promise<void> {
+  const ended = await trx
+    .deleteFrom("sessions")
+    .where(OWNER, "=", String(userId))
+    .where("sid", "!=", keptSid)
+    .returning("sid")
+    .execute();
   for (const { sid } of ended) await addJob(trx, "end_streams", { userId, sessionId: sid, reason });
 }
 

@@ -29,7 +29,8 @@ export async function createUser(db: Db, { passwordHash, email, ...user }: NewUs
     .selectFrom("person")
     .selectAll()
     .executeTakeFirst();
-  if (!created) throw new InvalidError({ email: "There is an account with this email address already. Sign in instead." });
+  if (!created)
+    throw new InvalidError({ email: "There is an account with this email address already. Sign in instead." });
   return created;
 }
 

@@ -7,10 +7,11 @@ import { sendFragment, sendPage } from "../views.ts";
 import { choiceOf, findInterested } from "./buyers.ts";
 import { findHistory } from "./history.ts";
 import { getListing, type ListingView, partFor } from "./listings.ts";
-import { findThreadOf } from "./threads.ts";
+import { findThreadOf, findThreadsAbout } from "./threads.ts";
 import { countWatchers, isWatching } from "./watches.ts";
 
 const SUGGESTED = 50;
+const THREADS = 20;
 const HISTORY = 50;
 
 /** What was wrong with what a viewer did on the page of a listing: shown there, with what they had typed. */
@@ -55,14 +56,13 @@ export function troubleOf(error: unknown, body: unknown): Trouble {
 }
 
 async function interestIn(db: Kysely<Database>, listing: ListingView) {
-  const [interested, watchers] = await Promise.all([
+  const [interested, watchers, threads] = await Promise.all([
     findInterested(db, listing.id, SUGGESTED),
-    countWatchers(db, [listing.id]),
+    countWatchers(db, listing.id),
+    findThreadsAbout(db, listing.id, THREADS),
   ]);
-  return {
-    choices: interested.map((buyer) => ({ value: choiceOf(buyer), asked: buyer.asked })),
-    watchers: watchers.get(listing.id) ?? 0,
-  };
+  const choices = interested.map((buyer) => ({ value: choiceOf(buyer), asked: buyer.asked }));
+  return { choices, watchers, threads };
 }
 
 async function ownInterest(db: Kysely<Database>, userId: number, listing: ListingView) {

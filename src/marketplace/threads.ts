@@ -62,24 +62,12 @@ export async function findThreads(
   viewer: Actor,
   page: { from: number; limit: number },
 ): Promise<ThreadSummary[]> {
-  return readThreads(db)
-    .innerJoinLateral(
-      ({ selectFrom }) =>
-        selectFrom("messages")
-          .whereRef("messages.enquiry_id", "=", "enquiries.id")
-          .select(["messages.author_id", sql<string>`left(messages.body, 200)`.as("excerpt")])
-          .orderBy("messages.id", "desc")
-          .limit(1)
-          .as("last"),
-      (join) => join.onTrue(),
-    )
-    .select(["last.excerpt", "last.author_id as lastAuthorId"])
-    .where(theirs(viewer))
-    .orderBy("enquiries.last_message_at", "desc")
-    .orderBy("enquiries.id", "desc")
-    .offset(page.from)
-    .limit(page.limit)
-    .execute();
+  return readSummaries(db).where(theirs(viewer)).offset(page.from).limit(page.limit).execute();
+}
+
+/** The threads about one listing, for its owner. @param limit how many at the most */
+export async function findThreadsAbout(db: Db, listingId: number, limit: number): Promise<ThreadSummary[]> {
+  return readSummaries(db).where("enquiries.listing_id", "=", listingId).limit(limit).execute();
 }
 
 /** How many threads findThreads has for a viewer. */
@@ -136,6 +124,23 @@ export function readMessages(db: Db) {
       "messages.body",
       "messages.sent_at as sentAt",
     ]);
+}
+
+function readSummaries(db: Db) {
+  return readThreads(db)
+    .innerJoinLateral(
+      ({ selectFrom }) =>
+        selectFrom("messages")
+          .whereRef("messages.enquiry_id", "=", "enquiries.id")
+          .select(["messages.author_id", sql<string>`left(messages.body, 200)`.as("excerpt")])
+          .orderBy("messages.id", "desc")
+          .limit(1)
+          .as("last"),
+      (join) => join.onTrue(),
+    )
+    .select(["last.excerpt", "last.author_id as lastAuthorId"])
+    .orderBy("enquiries.last_message_at", "desc")
+    .orderBy("enquiries.id", "desc");
 }
 
 function theirs({ id, role }: Actor) {

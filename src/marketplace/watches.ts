@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { Db } from "../db.ts";
 import { type Actor, getListing, type ListingView, readListings } from "./listings.ts";
 
@@ -41,14 +40,12 @@ export async function findWatched(db: Db, userId: number, limit: number): Promis
     .execute();
 }
 
-/** How many people watch each of these listings; one that nobody watches is left out. */
-export async function countWatchers(db: Db, listingIds: number[]): Promise<Map<number, number>> {
-  if (listingIds.length === 0) return new Map();
-  const counts = await db
+/** How many people watch a listing. */
+export async function countWatchers(db: Db, listingId: number): Promise<number> {
+  const { watchers } = await db
     .selectFrom("watches")
-    .select(["listing_id", sql<number>`count(*)`.as("watchers")])
-    .where("listing_id", "in", listingIds)
-    .groupBy("listing_id")
-    .execute();
-  return new Map(counts.map(({ listing_id, watchers }) => [listing_id, watchers]));
+    .select(({ fn }) => fn.countAll<number>().as("watchers"))
+    .where("listing_id", "=", listingId)
+    .executeTakeFirstOrThrow();
+  return watchers;
 }

@@ -8,6 +8,7 @@ export type StreamEnd =
   | "slow"
   | "stalled"
   | "signed-out"
+  | "renewed"
   | "replaced"
   | "age"
   | "deploy";

@@ -1,11 +1,9 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database, Role } from "../db.ts";
-import type { LoggedEvent } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Notice, readThese } from "../notifications/inbox.ts";
-import type { Reason } from "../notifications/kinds.ts";
 import type { StreamEnding } from "../queue.ts";
 import { catchUp, note, writeNotices } from "./catch-up.ts";
 import type { StreamEnd } from "./connection.ts";
@@ -13,28 +11,16 @@ import { type Badge, marksFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import { startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
+import { type MarksMessage, noticeOf, type RoleMessage, type ToastMessage, withDates } from "./messages.ts";
 import { oversightFrame } from "./oversight.ts";
 import type { Person, Stream } from "./stream.ts";
 import { checkAll, startSweep } from "./sweep.ts";
 
 export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards };
 
-type ToastMessage = {
-  type: "toast";
-  userId: number;
-  seq: number;
-  reason: Reason;
-  unseen: number;
-  revision: number;
-  createdAt: string;
-  event: LoggedEvent;
-};
-type MarksMessage = { type: "marks"; unseen: number; revision: number; lastSeq: number; seqs: number[] };
-type RoleMessage =
-  | { type: "market"; listingId: number; sellerId: number }
-  | { type: "oversight"; event: LoggedEvent };
-
 const HOUR = 3_600_000;
+// By then the answer that brings the browser its new cookie has arrived.
+const RENEWED_MS = 1500;
 const ROLES: Role[] = ["buyer", "seller", "admin"];
 
 /**
@@ -108,7 +94,9 @@ export class Hub {
   /** Ends the streams of somebody who has lost the right to them; their pages say so and do not come back. */
   endStreams({ userId, sessionId, reason }: StreamEnding): void {
     for (const stream of [...(this.people.get(userId)?.streams ?? [])]) {
-      if (sessionId === undefined || stream.sessionId === sessionId) this.end(stream, "signed-out", reason);
+      if (sessionId !== undefined && stream.sessionId !== sessionId) continue;
+      if (reason === "renewed") this.end(stream, "renewed", undefined, RENEWED_MS);
+      else this.end(stream, "signed-out", reason);
     }
   }
 
@@ -188,12 +176,4 @@ export class Hub {
 /** Sends read marks, and how the inbox stands, to a page that is open already. */
 export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
   if (stream.opened) stream.connection.send("inbox", frame("inbox", marksFragment(stream.locale, notices, badge)));
-}
-
-function noticeOf(recipientId: number, { seq, reason, createdAt, event }: ToastMessage): Notice {
-  return { recipientId, seq, reason, createdAt: new Date(createdAt), readAt: null, event: withDates(event) };
-}
-
-function withDates(event: LoggedEvent): LoggedEvent {
-  return { ...event, occurredAt: new Date(event.occurredAt) };
 }

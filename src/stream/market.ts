@@ -28,6 +28,8 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   return {
     /** A role's channel has told that a listing changed. */
     changed(role: Role, listingId: number): void {
+      // With nobody to tell, and above all after the end of the last stream, there is nothing to read.
+      if (streams.size === 0) return;
       changed[role].add(listingId);
       timer ??= setTimeout(() => void flush(), Math.max(0, flushedAt + INTERVAL_MS - Date.now()));
     },

@@ -3,14 +3,18 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Request, type Response } from "express";
 import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { beforeAll, onTestFinished } from "vitest";
 import { assetRoutes, render } from "../../src/views.ts";
 import { openContext } from "../browser.ts";
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
 const MADE_AT = "2026-03-01T10:00:00.000Z";
 
-let shared: Promise<Page> | undefined;
+let shared: Page;
+
+beforeAll(async () => {
+  shared = await openTab(await openContext());
+});
 
 /** A site of one page with a stream that says what the test wants, to try the browser's side against. */
 export type Site = Awaited<ReturnType<typeof startSite>>;
@@ -53,7 +57,7 @@ export async function startSite(main = "", cursor = 5) {
   /** Answers as a stream that is well, resumed with nothing missed. */
   function stream(req: Request, res: Response): void {
     hang(req, res);
-    say(res, "hello", JSON.stringify({ state: "resumed", replayed: 0, last: Number(req.query["lastEventId"]) }));
+    say(res, "hello", JSON.stringify({ state: "resumed", replayed: 0, last: Number(req.query.lastEventId) }));
   }
   /** Answers with the head of a stream and then nothing, as a proxy that keeps the bytes to itself. */
   function hang(_req: Request, res: Response): void {
@@ -66,15 +70,18 @@ export async function startSite(main = "", cursor = 5) {
     /** The requests for one path, oldest first. */
     askedFor: (path: string) => asked.filter((request) => request.path === path).map((request) => request.query),
     streams: () => open.size,
-    send: (event: string, data: string, id?: number) => open.forEach((res) => say(res, event, data, id)),
-    cut: () => open.forEach((res) => res.destroy()),
+    send(event: string, data: string, id?: number) {
+      for (const res of open) say(res, event, data, id);
+    },
+    cut() {
+      for (const res of open) res.destroy();
+    },
   };
 }
 
 /** Opens the site's page in the file's one tab, whose clock the test can move. */
-export async function visit(site: Site) {
-  shared ??= openContext().then(openTab);
-  return visitIn(await shared, site);
+export function visit(site: Site) {
+  return visitIn(shared, site);
 }
 
 /** Opens the site's page as a reader elsewhere, in a profile of its own. */
@@ -84,22 +91,13 @@ export async function visitAs(site: Site, reader: Parameters<typeof openContext>
   return visitIn(await openTab(context), site);
 }
 
-/** A fragment from the real templates, as the server pushes it. */
-export function fragment(view: string, data: object): string {
-  return render(view, "en-GB", data);
-}
-
-/** The markup of one toast. */
-export function toast(seq: number, headline = `Sol Metals reserved lot ${seq}`): string {
-  const at = new Date().toISOString();
-  return fragment("notifications/toast", {
-    seq,
-    kind: "listing_reserved",
-    headline,
-    detail: null,
-    link: "/listings/1",
-    at,
-  });
+/** Lets the page's time pass, a second at a time, until something holds. @param within seconds of the page's time */
+export async function passing(tab: Page, holds: () => unknown, within = 60): Promise<void> {
+  for (let passed = 0; !(await holds()); passed += 1) {
+    if (passed > within) throw new Error(`It does not hold after ${within} seconds of the page's time.`);
+    await tab.clock.runFor(1000);
+    await settled(tab);
+  }
 }
 
 async function openTab(context: BrowserContext): Promise<Page> {
@@ -123,8 +121,12 @@ async function visitIn(tab: Page, site: Site) {
     errors,
     state: () => tab.getAttribute("#connection", "data-state"),
     /** Whatever the page asked for before this has reached the server after it. */
-    settle: () => tab.evaluate(() => fetch("/ping").then(() => undefined)),
+    settle: () => settled(tab),
   };
+}
+
+function settled(tab: Page): Promise<unknown> {
+  return tab.evaluate("fetch('/ping').then((answer) => answer.status)");
 }
 
 function say(res: Response, event: string, data: string, id?: number): void {

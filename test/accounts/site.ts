@@ -1,0 +1,99 @@
+import { argon2Sync, randomBytes } from "node:crypto";
+import type { Express } from "express";
+import { pino } from "pino";
+import request from "supertest";
+import type { Viewer } from "../../src/access.ts";
+import { createApp } from "../../src/app.ts";
+import { findListings, findListingsChangedSince } from "../../src/marketplace/listings.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { Hub } from "../../src/stream/hub.ts";
+import { PASSWORD } from "../cast.ts";
+import { createWorld, type World } from "../world.ts";
+
+export { PASSWORD };
+
+/** What a browser says of a form on one of our own pages. */
+export const OWN = { "Sec-Fetch-Site": "same-origin" };
+
+/** The web application of a world, without a port; what it logs is kept. */
+export type Site = Awaited<ReturnType<typeof createSite>>;
+
+export async function createSite(options: Parameters<typeof createWorld>[0] = {}) {
+  const world = await createWorld(options);
+  const lines: string[] = [];
+  const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+  const { db } = world;
+  const cards = {
+    find: (ids: number[]) => findListings(db, ids),
+    changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
+  };
+  const metrics = createMetrics();
+  const hub = new Hub({ ...world, metrics, cards });
+  const app = createApp({ ...world, log, hub, metrics, cards });
+  return {
+    world,
+    db,
+    app,
+    hub,
+    metrics,
+    logged: () => lines.join(""),
+    async close() {
+      await hub.close(0);
+      await world.close();
+    },
+  };
+}
+
+/** Asks for a page as a browser does. */
+export function get(app: Express, path: string, cookie = "", headers: Record<string, string> = {}) {
+  return request(app).get(path).set({ Accept: "text/html", Cookie: cookie, ...headers });
+}
+
+/** Sends a form as our own pages do. */
+export function post(
+  app: Express,
+  path: string,
+  fields: Record<string, string> = {},
+  cookie = "",
+  headers: Record<string, string> = OWN,
+) {
+  return request(app).post(path).type("form").set({ Accept: "text/html", Cookie: cookie, ...headers }).send(fields);
+}
+
+/** Signs in through the form. @returns the cookie */
+export async function signIn(app: Express, person: Pick<Viewer, "email">, password = PASSWORD): Promise<string> {
+  const answer = await post(app, "/sign-in", { email: person.email, password });
+  const cookie = cookieOf(answer);
+  if (answer.status !== 303 || !cookie) throw new Error(`${person.email} could not sign in: ${answer.status}`);
+  return cookie;
+}
+
+/** The cookie that an answer sets, as the browser would send it back. */
+export function cookieOf(answer: { headers: Record<string, unknown> }): string | undefined {
+  const [first] = (answer.headers["set-cookie"] as string[] | undefined) ?? [];
+  return first?.split(";")[0];
+}
+
+/** The session id inside a cookie. */
+export function sidOf(cookie: string): string {
+  return /s:([^.]+)\./.exec(decodeURIComponent(cookie))?.[1] ?? "";
+}
+
+/** Whose session a cookie is, as the site sees it: the email on the account page, or null. */
+export async function whoIs(app: Express, cookie: string): Promise<string | null> {
+  const { status, text } = await get(app, "/account", cookie);
+  if (status !== 200) return null;
+  return /<dd>([^<]*@[^<]*)<\/dd>/.exec(text)?.[1] ?? null;
+}
+
+/** Gives everybody the usual password with a hash that takes no time, for tests that sign in very often. */
+export async function makeHashesCheap({ db }: World): Promise<void> {
+  const nonce = randomBytes(16);
+  const cost = { memory: 8, passes: 1, parallelism: 1 };
+  const tag = argon2Sync("argon2id", { message: PASSWORD, nonce, tagLength: 32, ...cost });
+  const [salt, hash] = [nonce, tag].map((bytes) => bytes.toString("base64").replace(/=+$/, ""));
+  await db
+    .updateTable("users")
+    .set({ password_hash: `$argon2id$v=19$m=8,t=1,p=1$${salt}$${hash}` })
+    .execute();
+}

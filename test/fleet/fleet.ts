@@ -1,0 +1,91 @@
+import { sql } from "kysely";
+import type { Viewer } from "../../src/access.ts";
+import { PASSWORD } from "../cast.ts";
+import { redisUrl } from "../database.ts";
+import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
+import { openSse, type SseClient } from "../sse.ts";
+import { createWorld, type World } from "../world.ts";
+
+/** Real web and worker processes on one Postgres and one Redis. */
+export type Fleet = {
+  world: World;
+  webs: TestProcess[];
+  workers: TestProcess[];
+  startWeb(): Promise<TestProcess>;
+  startWorker(): Promise<TestProcess>;
+  /** @param at which web process */
+  signIn(at: TestProcess, person: Viewer): Promise<string>;
+  stream(at: TestProcess, cookie: string, query?: string): Promise<SseClient>;
+  post(at: TestProcess, path: string, cookie: string, fields?: Record<string, string>): Promise<Response>;
+  /** Waits until no event waits to be delivered. */
+  allDelivered(ms?: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** @param env for every process, besides where Postgres and Redis are */
+export async function startFleet(webs: number, workers: number, env: Record<string, string> = {}): Promise<Fleet> {
+  const world = await createWorld({ redis: true });
+  const common = { DATABASE_URL: world.databaseUrl, REDIS_URL: redisUrl(), ...env };
+  const clients: SseClient[] = [];
+  const fleet: Fleet = {
+    world,
+    webs: [],
+    workers: [],
+    async startWeb() {
+      const web = await startProcess("src/web.ts", { env: { ...common, PORT: String(await freePort()) } });
+      fleet.webs.push(web);
+      await web.waitForLog(/listens/, 30_000);
+      return web;
+    },
+    async startWorker() {
+      const worker = await startProcess("src/worker.ts", { env: common });
+      fleet.workers.push(worker);
+      await worker.waitForLog(/takes jobs/, 30_000);
+      return worker;
+    },
+    async signIn(at, person) {
+      const answer = await fleet.post(at, "/sign-in", "", { email: person.email, password: PASSWORD });
+      const cookie = answer.headers.getSetCookie().at(-1)?.split(";")[0];
+      if (!cookie) throw new Error(`${person.email} could not sign in: ${answer.status}`);
+      return cookie;
+    },
+    async stream(at, cookie, query = "") {
+      const client = await openSse(`${at.url}/stream${query}`, { cookie });
+      clients.push(client);
+      await client.next(({ event }) => event === "hello");
+      return client;
+    },
+    post: (at, path, cookie, fields = {}) =>
+      fetch(`${at.url}${path}`, {
+        method: "POST",
+        redirect: "manual",
+        headers: { Cookie: cookie, "Sec-Fetch-Site": "same-origin" },
+        body: new URLSearchParams(fields),
+      }),
+    allDelivered: (ms = 30_000) => until(async () => (await undelivered(world)) === 0, ms),
+    async close() {
+      for (const client of clients) client.close();
+      await Promise.all([...fleet.webs, ...fleet.workers].map((member) => member.stop("SIGKILL")));
+      await world.close();
+    },
+  };
+  await Promise.all([
+    ...Array.from({ length: webs }, () => fleet.startWeb()),
+    ...Array.from({ length: workers }, () => fleet.startWorker()),
+  ]);
+  return fleet;
+}
+
+/** Everybody's inbox as Postgres has it: the numbers, and of which events. */
+export async function inboxOf(world: World, person: Viewer): Promise<{ seq: number; eventId: number; listingId: number }[]> {
+  const { rows } = await sql<{ seq: number; eventId: number; listingId: number }>`
+    select seq, event_id as "eventId", events.listing_id as "listingId"
+    from notifications join events on events.id = event_id
+    where recipient_id = ${person.id} order by seq`.execute(world.db);
+  return rows;
+}
+
+async function undelivered(world: World): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(world.db);
+  return rows[0]?.count ?? 0;
+}

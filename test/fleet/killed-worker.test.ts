@@ -1,0 +1,83 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Viewer } from "../../src/access.ts";
+import { recordEvent } from "../../src/events/record.ts";
+import type { ListingView } from "../../src/marketplace/listings.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { createPerson, publishedListing } from "../cast.ts";
+import type { SseClient } from "../sse.ts";
+import { type Fleet, inboxOf, startFleet } from "./fleet.ts";
+
+const EVENTS = 1000;
+const PEOPLE = 200;
+const KILLS = 20;
+
+let fleet: Fleet;
+let listings: ListingView[];
+let people: Viewer[];
+let streams: SseClient[];
+
+beforeAll(async () => {
+  fleet = await startFleet(1, 2);
+  const { db, cast } = fleet.world;
+  listings = [];
+  for (let n = 0; n < 20; n += 1) listings.push(await publishedListing(db, cast.sol));
+  people = [];
+  for (let n = 0; n < PEOPLE; n += 1) people.push(await createPerson(db, { role: "buyer" }));
+  for (const [at, listing] of listings.entries()) {
+    for (const person of people.filter((_, n) => n % 10 === at % 10)) await watchListing(db, person, listing.id);
+  }
+  streams = [];
+  const [web] = fleet.webs;
+  for (const person of people.slice(0, 20)) {
+    if (web) streams.push(await fleet.stream(web, await fleet.signIn(web, person)));
+  }
+});
+afterAll(() => fleet.close());
+
+test(`R-01: workers are killed ${KILLS} times during ${EVENTS} events to ${PEOPLE} people: nothing lost, doubled or out of order`, async () => {
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const happening = happen(EVENTS / KILLS);
+    await pause(Math.random() * 60);
+    await fleet.workers.shift()?.stop("SIGKILL");
+    await Promise.all([happening, fleet.startWorker()]);
+  }
+  await fleet.allDelivered();
+
+  for (const [at, person] of people.entries()) {
+    const inbox = await inboxOf(fleet.world, person);
+    expect(inbox.map(({ seq }) => seq)).toEqual(Array.from({ length: EVENTS / 10 }, (_, n) => n + 1));
+    for (const listing of listings) {
+      const events = inbox.filter(({ listingId }) => listingId === listing.id).map(({ eventId }) => eventId);
+      expect(events).toEqual(events.toSorted((a, b) => a - b));
+    }
+    const stream = streams[at];
+    await stream?.next(({ event, id }) => event === "toast" && id === String(inbox.length));
+    if (stream) expect(stream.seqs()).toEqual(inbox.map(({ seq }) => seq));
+  }
+  expect(await slowest()).toBeLessThan(5);
+}, 120_000);
+
+/** Things happen to the listings in turn, as fast as the database takes them. */
+async function happen(count: number): Promise<void> {
+  const { db, cast } = fleet.world;
+  for (let n = 0; n < count; n += 1) {
+    const listing = listings[n % listings.length];
+    if (!listing) return;
+    const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
+    await db.transaction().execute((trx) =>
+      recordEvent(trx, { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data }),
+    );
+  }
+}
+
+/** The seconds that the unluckiest event waited, those that a killed worker had begun among them. */
+async function slowest(): Promise<number> {
+  const { rows } = await fleet.world.pool.query(
+    `select extract(epoch from delivered_at - occurred_at)::float as waited from events where kind = 'listing_withdrawn' order by 1`,
+  );
+  const waits: number[] = rows.map((row) => row.waited);
+  const at = (share: number) => waits[Math.floor((waits.length - 1) * share)]?.toFixed(3);
+  console.log(`R-01: seconds from change to delivery: p50 ${at(0.5)}, p95 ${at(0.95)}, slowest ${at(1)}`);
+  return waits.at(-1) ?? Number.POSITIVE_INFINITY;
+}
