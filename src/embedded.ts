@@ -25,7 +25,7 @@ const PASSWORD_FILE = "stockbell-password";
 export async function startPostgres(options: Options): Promise<EmbeddedPostgres> {
   const dir = path.resolve(options.dir);
   const binaries = findBinaries();
-  if (await isEmpty(dir)) await setUp(dir, binaries.initdb, options.settings?.["fsync"] === "off");
+  if (await isEmpty(dir)) await setUp(dir, binaries.initdb, options.settings?.fsync === "off");
   const password = await readPassword(dir);
   const { port, ...server } = await launch(binaries.postgres, { ...options, dir });
   const address = (database: string) => `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`;

@@ -32,7 +32,7 @@ async function startAll(config: Config, stops: Stop[]): Promise<string> {
   });
   if (!config.databaseUrl) await seedIfEmpty(settings);
   // What a person at a terminal reads is one line, unless more is asked for.
-  const log = createLog("start", process.env["LOG_LEVEL"] ? config.logLevel : "warn");
+  const log = createLog("start", process.env.LOG_LEVEL ? config.logLevel : "warn");
   const bus = createBus(settings, log);
   stops.push(() => bus.close());
   const worker = await startWorker({ config: settings, bus, log });

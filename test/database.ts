@@ -25,7 +25,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export function redisUrl(): string {
   const url = new URL(inject("redisUrl"));
   const first = Number(url.pathname.slice(1));
-  url.pathname = `/${(first + Number(process.env["VITEST_POOL_ID"])) % 16}`;
+  url.pathname = `/${(first + Number(process.env.VITEST_POOL_ID)) % 16}`;
   return url.href;
 }
 

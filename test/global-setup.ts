@@ -34,9 +34,9 @@ export default async function setup(project: TestProject): Promise<Stop> {
     for (const stop of stops.splice(0).reverse()) await stop();
   };
   try {
-    const adminUrl = process.env["DATABASE_URL"] ?? (await startOwnPostgres(stops));
+    const adminUrl = process.env.DATABASE_URL ?? (await startOwnPostgres(stops));
     const template = await createTemplate(adminUrl, stops);
-    const redisUrl = process.env["REDIS_URL"] ?? (await startOwnRedis(stops));
+    const redisUrl = process.env.REDIS_URL ?? (await startOwnRedis(stops));
     project.provide("adminUrl", adminUrl);
     project.provide("template", template);
     project.provide("redisUrl", redisUrl);
@@ -50,7 +50,7 @@ export default async function setup(project: TestProject): Promise<Stop> {
 // One line instead of a stack trace: the reader needs the command, not the place.
 function refuseIfLacking(): void {
   const lacking = [
-    ...(process.env["REDIS_URL"] || isInstalled("redis-server") ? [] : ["redis-server"]),
+    ...(process.env.REDIS_URL || isInstalled("redis-server") ? [] : ["redis-server"]),
     ...(findChromium() ? [] : ["chromium"]),
   ];
   if (lacking.length === 0) return;

@@ -12,7 +12,7 @@ export function isInstalled(name: string): boolean {
 }
 
 function findProgram(name: string): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(path.delimiter);
+  const folders = (process.env.PATH ?? "").split(path.delimiter);
   return folders.map((folder) => path.join(folder, name)).find(isExecutable);
 }
 

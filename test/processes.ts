@@ -9,7 +9,7 @@ import { dyingWithParent } from "../src/run-as.ts";
 
 export { freePort } from "../src/postmaster.ts";
 
-export type Ending = { code: number | null; signal: NodeJS.Signals | null };
+type Ending = { code: number | null; signal: NodeJS.Signals | null };
 
 export type TestProcess = {
   pid: number;
@@ -51,7 +51,7 @@ export async function startProcess(file: string, { env = {}, root = ROOT, uid }:
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
   const options = { cwd: root, env: { ...inherited, ...env }, ...identity };
-  return observe(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }), env["PORT"]);
+  return observe(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }), env.PORT);
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;

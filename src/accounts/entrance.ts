@@ -49,8 +49,9 @@ export function entranceRoutes({ config, db, log }: AccountParts): Router {
   }
 
   async function signIn(req: Request, res: Response): Promise<void> {
-    const next = ownPath(req.body?.next);
-    req.body = parseForm(signInForm, req.body);
+    const form = parseForm(signInForm, req.body);
+    // Passport's strategy reads the body itself.
+    req.body = form;
     const viewer = await authenticate(passport, req, res);
     if (!viewer) {
       log.info("a sign-in was refused");
@@ -58,7 +59,7 @@ export function entranceRoutes({ config, db, log }: AccountParts): Router {
     }
     await startSession(db, req, viewer);
     log.info({ user: viewer.id }, "signed in");
-    goTo(req, res, next);
+    goTo(req, res, form.next);
   }
 }
 

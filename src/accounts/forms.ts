@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { line } from "../forms.ts";
+import { ownPath } from "../own-path.ts";
 
 const email = line("your email address", 254).pipe(
   z.email("Enter an email address in the form of name@example.com.").toLowerCase(),
@@ -24,6 +25,7 @@ export const signUpForm = z.object({
 export const signInForm = z.object({
   email: line("your email address", 254),
   password: presentPassword("Enter your password."),
+  next: z.unknown().optional().transform(ownPath),
 });
 
 export const passwordForm = z

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import request from "supertest";
 import type { Viewer } from "../../src/access.ts";
 import { createApp } from "../../src/app.ts";
+import type { Config } from "../../src/config.ts";
 import { findListings, findListingsChangedSince } from "../../src/marketplace/listings.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { Hub } from "../../src/stream/hub.ts";
@@ -29,11 +30,14 @@ export async function createSite(options: Parameters<typeof createWorld>[0] = {}
   };
   const metrics = createMetrics();
   const hub = new Hub({ ...world, metrics, cards });
-  const app = createApp({ ...world, log, hub, metrics, cards });
+  /** The same application with other settings, on the same database. */
+  const appWith = (settings: Partial<Config>) =>
+    createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards });
   return {
     world,
     db,
-    app,
+    app: appWith({}),
+    appWith,
     hub,
     metrics,
     logged: () => lines.join(""),

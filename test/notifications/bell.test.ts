@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Bus } from "../../src/bus.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
+import { deliverEvent } from "../../src/notifications/deliver.ts";
+import { createPerson, publishedListing } from "../cast.ts";
+import { serve, type TestServer } from "../server.ts";
+import { named } from "../sse.ts";
+import { createWorld, type World } from "../world.ts";
+
+let world: World;
+let server: TestServer;
+
+beforeAll(async () => {
+  world = await createWorld();
+  server = await serve(world);
+});
+afterAll(async () => {
+  await server.close();
+  await world.close();
+});
+
+/** A bus that never rings: as if the worker were killed after its commit. */
+function silentBus(publish: () => Promise<void>): Bus {
+  return { ...world.bus, up: true, publish };
+}
+
+async function withdrawn(): Promise<{ eventId: number; stream: Awaited<ReturnType<TestServer["stream"]>> }> {
+  const { db, cast } = world;
+  const listing = await publishedListing(db, cast.sol);
+  const person = await createPerson(db, { role: "buyer" });
+  await watchListing(db, person, listing.id);
+  await world.drain();
+  const stream = await server.stream(await server.signIn(person));
+  await withdrawListing(db, cast.sol, listing);
+  const { id } = await db.selectFrom("events").select("id").orderBy("id", "desc").limit(1).executeTakeFirstOrThrow();
+  return { eventId: id, stream };
+}
+
+test("a worker that is killed between its commit and the bell still leads to exactly one toast, when its job runs again", async () => {
+  const { eventId, stream } = await withdrawn();
+  const killed = new Error("killed");
+  await deliverEvent({ ...world, bus: silentBus(() => Promise.reject(killed)) }, eventId);
+  expect(stream.events.filter(named("toast"))).toEqual([]);
+  await world.drain();
+  await stream.next(named("toast"));
+  await deliverEvent(world, eventId);
+  await stream.next(named("market"));
+  expect(stream.seqs()).toEqual([1]);
+});
+
+test("and if nobody ever rings, the sweep finds it within seconds, once", async () => {
+  const { eventId, stream } = await withdrawn();
+  const silent = { ...world, bus: silentBus(async () => {}) };
+  await deliverEvent(silent, eventId);
+  await stream.next(named("toast"), 8000);
+  expect(stream.seqs()).toEqual([1]);
+});
