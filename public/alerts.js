@@ -20,8 +20,9 @@ export function alertWith(region) {
       region?.append(notice);
     },
 
-    clear(key) {
-      find(region, key)?.remove();
+    /** Takes away what has been said of earlier requests, by us or by the server, but not what still holds. */
+    clear() {
+      for (const notice of region?.querySelectorAll(":scope > :not([data-notice='signed-out'])") ?? []) notice.remove();
     },
   };
 }

@@ -2,7 +2,8 @@ const PATH = "/stream/fallback";
 const ATTRIBUTES = {
   "hx-get": PATH,
   "hx-trigger": "load, every 10s",
-  "hx-swap": "none",
+  "hx-target": "#toasts",
+  "hx-swap": "afterbegin",
   // Named here again: an answer may come when the element, and so what it inherits, is gone from the page.
   "hx-ext": "fragments",
   "hx-request": '{"timeout": 8000}',

@@ -3,11 +3,13 @@ const WORDS = {
   403: "You may not do that.",
   404: "That is no longer here. Reload the page to see what is.",
   429: "That was too often. Wait a minute, then try again.",
+  other: "Something went wrong on our side. Try again in a moment.",
 };
 
 /**
- * Forms are sent once however often they are pressed, a written message leaves its box when it has arrived, and what
- * went wrong is said.
+ * Forms are sent once however often they are pressed, and what goes wrong with a request is said: in the server's own
+ * words where it has sent any for #alerts, else in ours.
+ * @param {ReturnType<typeof import("./alerts.js").alertWith>} alerts
  * @param {import("./connection.js").Connection} [connection] is told when an answer says that the reader is signed out
  */
 export function guardForms(alerts, connection) {
@@ -15,19 +17,20 @@ export function guardForms(alerts, connection) {
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
   });
-  document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful } }) => {
-    elt.closest("form")?.removeAttribute("aria-busy");
-    if (!successful) return;
-    if (elt.matches("form[data-reset]")) elt.reset();
-    if (!isPoller(elt)) alerts.clear("failed");
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.xhr.status >= 400 && isForAlerts(detail)) detail.shouldSwap = !connection || detail.xhr.status !== 401;
   });
-  document.addEventListener("htmx:sendError", ({ detail: { elt } }) => {
-    if (!isPoller(elt)) alerts.show("failed", "That did not get through. Check your connection, then try again.");
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    detail.requestConfig.elt.closest("form")?.removeAttribute("aria-busy");
+    if (!isPoll(detail) && detail.xhr.status >= 200 && detail.xhr.status < 400) alerts.clear();
   });
-  document.addEventListener("htmx:responseError", ({ detail: { elt, xhr } }) => {
-    if (isPoller(elt)) return;
-    if (xhr.status === 401 && connection) return connection.signOut();
-    alerts.show("failed", WORDS[xhr.status] ?? "Something went wrong on our side. Try again in a moment.");
+  document.addEventListener("htmx:sendError", ({ detail }) => {
+    if (!isPoll(detail)) alerts.show("failed", "That did not get through. Check your connection, then try again.");
+  });
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    if (isPoll(detail)) return;
+    if (connection && detail.xhr.status === 401) connection.signOut();
+    else if (!isForAlerts(detail)) alerts.show("failed", WORDS[detail.xhr.status] ?? WORDS.other);
   });
 }
 
@@ -45,6 +48,10 @@ function sendOnce(event, connection) {
   if (form.getAttribute("action") === "/sign-out") connection?.pause();
 }
 
-function isPoller(element) {
-  return element.closest("#fallback") !== null;
+function isForAlerts(detail) {
+  return !isPoll(detail) && detail.xhr.getResponseHeader("HX-Retarget") === "#alerts";
+}
+
+function isPoll({ requestConfig }) {
+  return requestConfig.path === "/stream/fallback";
 }

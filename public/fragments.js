@@ -16,17 +16,21 @@ function prune(html) {
   const root = parsed.querySelector("template").content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
   for (const layer of layers) {
-    for (const toast of layer.querySelectorAll("article[data-notification]")) showOnce(toast);
+    showOnceEach([...layer.querySelectorAll("article[data-notification]")]);
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) place(element, root);
   }
   return parsed.querySelector("template").innerHTML;
 }
 
-function showOnce(toast) {
-  const { notification } = toast.dataset;
-  if (shown.has(notification)) return toast.remove();
-  shown.add(notification);
-  if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+// A poll brings several, oldest first; the stack has the newest on top.
+function showOnceEach(toasts) {
+  for (const toast of toasts) {
+    const { notification } = toast.dataset;
+    if (shown.has(notification)) toast.remove();
+    else toast.parentNode.prepend(toast);
+    shown.add(notification);
+    if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+  }
 }
 
 function place(element, root) {

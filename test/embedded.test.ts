@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of started) await server.stop();
-  await rm(top, { recursive: true, force: true, maxRetries: 10 });
+  await run("rm", ["-rf", top]);
 });
 
 describe("the laptop's Postgres", () => {

@@ -39,7 +39,7 @@ describe("ending a session", () => {
     const bea = await createPerson(site.db, { role: "buyer" });
     const [here, there] = [await signIn(site.app, bea), await signIn(site.app, bea)];
     const answer = await post(site.app, await endingOf(here, "other"), {}, here);
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/account?done=session"]);
+    expect([answer.status, answer.headers.location]).toEqual([303, "/account?done=session"]);
     expect([await whoIs(site.app, here), await whoIs(site.app, there)]).toEqual([bea.email, null]);
     expect(await endingJobs(bea)).toEqual([{ sessionId: sidOf(there), reason: "signed-out" }]);
   });
@@ -48,13 +48,16 @@ describe("ending a session", () => {
     const bea = await createPerson(site.db, { role: "buyer" });
     const here = await signIn(site.app, bea);
     const answer = await post(site.app, await endingOf(here, "own"), {}, here);
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
+    expect([answer.status, answer.headers.location]).toEqual([303, "/"]);
     expect(answer.headers["set-cookie"]?.[0]).toMatch(/^stockbell=;/);
     expect(await whoIs(site.app, here)).toBe(null);
   });
 
   test("of somebody else looks like one that is not there", async () => {
-    const [bea, otto] = [await createPerson(site.db, { role: "buyer" }), await createPerson(site.db, { role: "buyer" })];
+    const [bea, otto] = [
+      await createPerson(site.db, { role: "buyer" }),
+      await createPerson(site.db, { role: "buyer" }),
+    ];
     const [beas, ottos] = [await signIn(site.app, bea), await signIn(site.app, otto)];
     const foreign = await post(site.app, await endingOf(ottos, "own"), {}, beas);
     const missing = await post(site.app, "/account/sessions/nothing/end", {}, beas);
@@ -71,10 +74,14 @@ describe("changing the password", () => {
     const bea = await createPerson(site.db, { role: "buyer" });
     const [here, there] = [await signIn(site.app, bea), await signIn(site.app, bea)];
     const answer = await change(here, { current: PASSWORD, password: NEW_PASSWORD });
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/account?done=password"]);
+    expect([answer.status, answer.headers.location]).toEqual([303, "/account?done=password"]);
     const renewed = cookieOf(answer) ?? "";
     expect(sidOf(renewed)).not.toBe(sidOf(here));
-    expect(await Promise.all([here, there, renewed].map((cookie) => whoIs(site.app, cookie)))).toEqual([null, null, bea.email]);
+    expect(await Promise.all([here, there, renewed].map((cookie) => whoIs(site.app, cookie)))).toEqual([
+      null,
+      null,
+      bea.email,
+    ]);
     expect(await endingJobs(bea)).toEqual([
       { sessionId: sidOf(there), reason: "password" },
       { sessionId: sidOf(here), reason: "renewed" },
@@ -102,7 +109,10 @@ describe("changing the password", () => {
   });
 
   test("does nothing to anybody else's sessions", async () => {
-    const [bea, otto] = [await createPerson(site.db, { role: "buyer" }), await createPerson(site.db, { role: "buyer" })];
+    const [bea, otto] = [
+      await createPerson(site.db, { role: "buyer" }),
+      await createPerson(site.db, { role: "buyer" }),
+    ];
     const [beas, ottos] = [await signIn(site.app, bea), await signIn(site.app, otto)];
     expect((await change(beas, { current: PASSWORD, password: NEW_PASSWORD })).status).toBe(303);
     expect(await whoIs(site.app, ottos)).toBe(otto.email);

@@ -50,7 +50,11 @@ describe("a session", () => {
 
   test("sees a change of name, company or role with the next request", async () => {
     const { person, cookie } = await signedIn();
-    await site.db.updateTable("users").set({ role: "seller", company: "Renamed" }).where("id", "=", person.id).execute();
+    await site.db
+      .updateTable("users")
+      .set({ role: "seller", company: "Renamed" })
+      .where("id", "=", person.id)
+      .execute();
     const { text } = await get(site.app, "/account", cookie);
     expect(text).toContain('data-role="seller"');
     expect(text).toContain("Renamed");
@@ -74,7 +78,9 @@ describe("S-02: the session cookie", () => {
     const page = await get(production.app, "/account", value, proxied);
     expect(page.status).toBe(200);
     const out = await post(production.app, "/sign-out", {}, value, proxied);
-    expect(out.headers["set-cookie"]?.[0]).toMatch(/^__Host-stockbell=; Path=\/; Expires=.*; HttpOnly; Secure; SameSite=Lax$/);
+    expect(out.headers["set-cookie"]?.[0]).toMatch(
+      /^__Host-stockbell=; Path=\/; Expires=.*; HttpOnly; Secure; SameSite=Lax$/,
+    );
     const plain = await post(production.app, "/sign-in", fields, "", { "Sec-Fetch-Site": "same-origin" });
     expect(plain.headers["set-cookie"]).toBe(undefined);
     await production.close();

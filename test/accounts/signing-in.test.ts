@@ -1,6 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPerson } from "../cast.ts";
-import { cookieOf, createSite, get, makeHashesCheap, OWN, PASSWORD, post, type Site, sidOf, signIn, whoIs } from "./site.ts";
+import {
+  cookieOf,
+  createSite,
+  get,
+  makeHashesCheap,
+  OWN,
+  PASSWORD,
+  post,
+  type Site,
+  sidOf,
+  signIn,
+  whoIs,
+} from "./site.ts";
 
 let site: Site;
 beforeAll(async () => {
@@ -13,9 +25,9 @@ describe("signing in", () => {
   test("leads home, or to the page that was asked for", async () => {
     const { bea } = site.world.cast;
     const home = await post(site.app, "/sign-in", { email: bea.email, password: PASSWORD });
-    expect([home.status, home.headers["location"]]).toEqual([303, "/"]);
+    expect([home.status, home.headers.location]).toEqual([303, "/"]);
     const next = await post(site.app, "/sign-in", { email: bea.email, password: PASSWORD, next: "/listings?q=zinc" });
-    expect([next.status, next.headers["location"]]).toEqual([303, "/listings?q=zinc"]);
+    expect([next.status, next.headers.location]).toEqual([303, "/listings?q=zinc"]);
     expect(await whoIs(site.app, cookieOf(next) ?? "")).toBe(bea.email);
   });
 
@@ -64,7 +76,13 @@ describe("signing in", () => {
     const wrong = await post(site.app, "/sign-in", { email: "bea@demo.test", password: "no" }, "", htmx);
     expect(wrong.status).toBe(422);
     expect(wrong.text.trim()).toMatch(/^<form/);
-    const right = await post(site.app, "/sign-in", { email: "bea@demo.test", password: PASSWORD, next: "/account" }, "", htmx);
+    const right = await post(
+      site.app,
+      "/sign-in",
+      { email: "bea@demo.test", password: PASSWORD, next: "/account" },
+      "",
+      htmx,
+    );
     expect([right.status, right.headers["hx-redirect"]]).toEqual([204, "/account"]);
   });
 
@@ -72,7 +90,7 @@ describe("signing in", () => {
     const cookie = await signIn(site.app, site.world.cast.bea);
     for (const path of ["/sign-in", "/sign-up", "/sign-in?next=/sign-in"]) {
       const answer = await get(site.app, path, cookie);
-      expect([answer.status, answer.headers["location"]], path).toEqual([303, "/"]);
+      expect([answer.status, answer.headers.location], path).toEqual([303, "/"]);
     }
   });
 
@@ -105,8 +123,10 @@ describe("S-01: the session's id", () => {
   test("is nobody's after sign-out, and the browser is told to forget it", async () => {
     const cookie = await signIn(site.app, site.world.cast.bea);
     const answer = await post(site.app, "/sign-out", {}, cookie);
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
-    expect(answer.headers["set-cookie"]).toEqual([expect.stringMatching(/^stockbell=; Path=\/; Expires=Thu, 01 Jan 1970/)]);
+    expect([answer.status, answer.headers.location]).toEqual([303, "/"]);
+    expect(answer.headers["set-cookie"]).toEqual([
+      expect.stringMatching(/^stockbell=; Path=\/; Expires=Thu, 01 Jan 1970/),
+    ]);
     expect(await whoIs(site.app, cookie)).toBe(null);
     expect(await site.db.selectFrom("sessions").select("sid").where("sid", "=", sidOf(cookie)).execute()).toEqual([]);
     expect((await post(site.app, "/sign-out", {}, cookie)).status).toBe(303);
@@ -115,7 +135,12 @@ describe("S-01: the session's id", () => {
   test("is never one that somebody else has chosen", async () => {
     const { bea, otto } = site.world.cast;
     const attackers = await signIn(site.app, otto);
-    const planted = ["stockbell=chosen", "stockbell=s%3Achosen.c2lnbmF0dXJl", attackers.replace(/\.[^.]*$/, ".forged"), attackers];
+    const planted = [
+      "stockbell=chosen",
+      "stockbell=s%3Achosen.c2lnbmF0dXJl",
+      attackers.replace(/\.[^.]*$/, ".forged"),
+      attackers,
+    ];
     for (const cookie of planted) {
       const answer = await post(site.app, "/sign-in", { email: bea.email, password: PASSWORD }, cookie);
       const given = cookieOf(answer) ?? "";
@@ -136,25 +161,25 @@ describe("whoever is signed out", () => {
   test("is asked to sign in and then comes back to the page", async () => {
     const answer = await get(site.app, "/listings?q=copper&page=2");
     expect(answer.status).toBe(303);
-    expect(answer.headers["location"]).toBe("/sign-in?next=%2Flistings%3Fq%3Dcopper%26page%3D2");
-    const { text } = await get(site.app, answer.headers["location"] ?? "");
+    expect(answer.headers.location).toBe("/sign-in?next=%2Flistings%3Fq%3Dcopper%26page%3D2");
+    const { text } = await get(site.app, answer.headers.location ?? "");
     expect(text).toContain('name="next" value="/listings?q=copper&amp;page=2"');
   });
 
   test("comes back to the page with the form whose sending failed", async () => {
     const from = (page: string) => ({ ...OWN, Referer: page, Host: "stock.example" });
     const own = await post(site.app, "/listings/3/watch", {}, "", from("http://stock.example/listings/3?from=home"));
-    expect(own.headers["location"]).toBe("/sign-in?next=%2Flistings%2F3%3Ffrom%3Dhome");
+    expect(own.headers.location).toBe("/sign-in?next=%2Flistings%2F3%3Ffrom%3Dhome");
     const other = await post(site.app, "/listings/3/watch", {}, "", from("http://evil.test/listings/3"));
-    expect([other.status, other.headers["location"]]).toEqual([303, "/sign-in"]);
+    expect([other.status, other.headers.location]).toEqual([303, "/sign-in"]);
   });
 
   test("gets 401 without a redirect from htmx, and nothing but 401 for a stream", async () => {
     const htmx = await get(site.app, "/listings", "", { "HX-Request": "true" });
-    expect([htmx.status, htmx.headers["location"], htmx.headers["hx-retarget"]]).toEqual([401, undefined, "#alerts"]);
+    expect([htmx.status, htmx.headers.location, htmx.headers["hx-retarget"]]).toEqual([401, undefined, "#alerts"]);
     for (const path of ["/stream", "/stream/fallback?after=0"]) {
       const answer = await get(site.app, path);
-      expect([answer.status, answer.headers["location"], answer.text], path).toEqual([401, undefined, ""]);
+      expect([answer.status, answer.headers.location, answer.text], path).toEqual([401, undefined, ""]);
     }
   });
 });

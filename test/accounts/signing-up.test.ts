@@ -17,7 +17,7 @@ afterAll(() => site.close());
 
 test("signing up makes an account with an inbox and signs its owner in", async () => {
   const answer = await post(site.app, "/sign-up", { ...NEW, email: " Nia@Demo.test ", name: "  Nia   Novak " });
-  expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
+  expect([answer.status, answer.headers.location]).toEqual([303, "/"]);
   const cookie = cookieOf(answer) ?? "";
   expect(await whoIs(site.app, cookie)).toBe("nia@demo.test");
   const home = await get(site.app, "/", cookie);
@@ -69,7 +69,9 @@ test("markup, emoji and quotes in a name are kept and shown as they are", async 
 });
 
 test("two who take one address at once get one account and one refusal", async () => {
-  const answers = await Promise.all([1, 2, 3].map(() => post(site.app, "/sign-up", { ...NEW, email: "race@demo.test" })));
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => post(site.app, "/sign-up", { ...NEW, email: "race@demo.test" })),
+  );
   expect(answers.map(({ status }) => status).sort()).toEqual([303, 422, 422]);
 });
 

@@ -50,7 +50,9 @@ export async function createSite(options: Parameters<typeof createWorld>[0] = {}
 
 /** Asks for a page as a browser does. */
 export function get(app: Express, path: string, cookie = "", headers: Record<string, string> = {}) {
-  return request(app).get(path).set({ Accept: "text/html", Cookie: cookie, ...headers });
+  return request(app)
+    .get(path)
+    .set({ Accept: "text/html", Cookie: cookie, ...headers });
 }
 
 /** Sends a form as our own pages do. */
@@ -61,7 +63,11 @@ export function post(
   cookie = "",
   headers: Record<string, string> = OWN,
 ) {
-  return request(app).post(path).type("form").set({ Accept: "text/html", Cookie: cookie, ...headers }).send(fields);
+  return request(app)
+    .post(path)
+    .type("form")
+    .set({ Accept: "text/html", Cookie: cookie, ...headers })
+    .send(fields);
 }
 
 /** Signs in through the form. @returns the cookie */

@@ -72,6 +72,9 @@ it("while the stream is away the page polls from the same cursor, and stops when
   site.answers.fallback = (req, res) => poll(res, Number(req.query.after) < 7 ? [6, 7] : []);
   await passing(tab, async () => (await state()) === "polling", 10);
   await tab.locator("[data-notification='7']").waitFor();
+  expect(await tab.locator("#toasts .toast-text").allTextContents()).toEqual(
+    [7, 6].map((n) => `Sol Metals reserved lot ${n}`),
+  );
   expect(await tab.getAttribute("#badge", "data-count")).toBe("2");
   await passing(tab, () =>
     site.askedFor("/stream/fallback").some(({ after, since }) => after === "7" && since === LATER),
@@ -86,6 +89,25 @@ it("while the stream is away the page polls from the same cursor, and stops when
   await settle();
   expect(site.askedFor("/stream/fallback")).toHaveLength(polls);
   expect(await tab.locator("#fallback > *").count()).toBe(0);
+});
+
+it("shows once what the stream brings while the answer to a poll is still on its way", async () => {
+  const site = await startSite();
+  let held: Response | undefined;
+  site.answers.stream = (_req, res) => res.sendStatus(503);
+  site.answers.fallback = (_req, res) => {
+    held = res;
+  };
+  const { tab, state } = await visit(site);
+  await passing(tab, () => tab.locator("#fallback > *").count());
+  await expect.poll(() => held).toBeDefined();
+  site.answers.stream = site.stream;
+  await passing(tab, async () => (await state()) === "live");
+  site.send("toast", toast(6), 6);
+  await tab.locator("[data-notification='6']").waitFor();
+  if (held) poll(held, [6, 7]);
+  await tab.locator("[data-notification='7']").waitFor();
+  expect(await tab.locator("#toasts .toast").count()).toBe(2);
 });
 
 it("polls too when something swallows the bytes of a stream that looks open, and says offline when nothing answers", async () => {

@@ -5,9 +5,8 @@ import { render } from "../../src/views.ts";
 export const LATER = "2026-03-01T10:00:20.000Z";
 
 /** The markup of one toast, from the real template as all of these. */
-export function toast(seq: number, headline = `Sol Metals reserved lot ${seq}`, at = new Date()): string {
-  const toast = { seq, kind: "listing_reserved", headline, detail: null, link: "/listings/1", at };
-  return render("notifications/toast", "en-GB", toast);
+export function toast(seq: number, headline?: string, at = new Date()): string {
+  return render("notifications/toast", "en-GB", { ...notice(seq), at, ...(headline && { headline }) });
 }
 
 export function badge(unseen: number, revision = 1): string {
@@ -15,8 +14,7 @@ export function badge(unseen: number, revision = 1): string {
 }
 
 export function row(seq: number, read: boolean): string {
-  const row = { seq, read, seen: false, kind: "listing_sold", headline: "Sold", detail: null, reasonText: null };
-  return render("notifications/row", "en-GB", { ...row, link: "/listings/1", at: LATER });
+  return render("notifications/row", "en-GB", { ...notice(seq), read });
 }
 
 export function card(id: number, status: string, version = 1, oob = false): string {
@@ -36,14 +34,16 @@ export function card(id: number, status: string, version = 1, oob = false): stri
   });
 }
 
-/** Answers a poll with the toasts of some numbers, and says how far that reaches; or with nothing new. */
+/** Answers a poll as the server does: what each number brings, oldest first, and how far that reaches. */
 export function poll(res: Response, seqs: number[]): void {
   if (seqs.length === 0) return void res.sendStatus(204);
-  const last = Math.max(...seqs);
-  res.set({ "Stockbell-Cursor": String(last), "Stockbell-At": LATER });
-  res
-    .type("html")
-    .send(
-      `<div hx-swap-oob="afterbegin:#toasts">${seqs.map((seq) => toast(seq)).join("")}</div>${badge(seqs.length, last)}`,
-    );
+  const badge = { unseen: seqs.length, revision: Math.max(...seqs) };
+  const each = seqs.map((seq) => render("stream/news", "en-GB", { rows: [notice(seq)], badge, summary: null }));
+  res.set({ "Stockbell-Cursor": String(Math.max(...seqs)), "Stockbell-At": LATER });
+  res.type("html").send(each.join(""));
+}
+
+function notice(seq: number) {
+  const told = { headline: `Sol Metals reserved lot ${seq}`, detail: null, reasonText: "You watch this listing" };
+  return { seq, kind: "listing_reserved", ...told, link: "/listings/1", listingId: 1, at: new Date(), read: false };
 }

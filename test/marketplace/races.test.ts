@@ -22,7 +22,7 @@ async function outcomes(actions: Promise<unknown>[]) {
 
 test("of two reservations at once one succeeds and the other is a conflict", async () => {
   const { db, cast } = world;
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const listing = await publishedListing(db, cast.sol);
     const { won, failed } = await outcomes([
       reserveListing(db, cast.sol, listing, { buyerId: cast.bea.id, hours: 1 }),
@@ -38,7 +38,7 @@ test("of two reservations at once one succeeds and the other is a conflict", asy
 
 test("of a sale, a release, a withdrawal and an edit at once exactly one happens", async () => {
   const { db, cast } = world;
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const listing = await listingIn(world, cast, "reserved");
     const { won, failed } = await outcomes([
       sellListing(db, cast.sol, listing),
@@ -56,7 +56,7 @@ test("of a sale, a release, a withdrawal and an edit at once exactly one happens
 
 test("when the clock and the seller act at once, the reservation ends once", async () => {
   const { db, cast } = world;
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const listing = await listingIn(world, cast, "reserved");
     const { id } = await db
       .selectFrom("reservations")
@@ -91,7 +91,12 @@ test("what happens to one listing at once is in the log in the order in which it
   let version = listing.version;
   const edits = (async () => {
     for (let quantity = 1; quantity <= 20; quantity += 1) {
-      await updateListing(db, cast.sol, { id: listing.id, version: version++ }, { ...someStock(), title: "Same", quantity });
+      await updateListing(
+        db,
+        cast.sol,
+        { id: listing.id, version: version++ },
+        { ...someStock(), title: "Same", quantity },
+      );
     }
   })();
   const questions = (async () => {
@@ -99,7 +104,9 @@ test("what happens to one listing at once is in the log in the order in which it
   })();
   await Promise.all([edits, questions]);
   const events = await eventsOf(db, listing.id);
-  const numbers = events.flatMap(({ data }) => ("edits" in data && data.edits.quantity ? [data.edits.quantity.to] : []));
+  const numbers = events.flatMap(({ data }) =>
+    "edits" in data && data.edits.quantity ? [data.edits.quantity.to] : [],
+  );
   expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
   expect(events).toHaveLength(41);
 });

@@ -31,10 +31,16 @@ describe("reserving", () => {
     await reserveListing(db, cast.sol, { id, version: 1 }, { buyerId: cast.bea.id, hours: 48 });
     const listing = await now(db, id);
     const reservation = await reservationOf(id);
-    expect(listing).toMatchObject({ status: "reserved", reservedFor: cast.bea.id, reservedForName: "Bea Brandt, Brandt Bau" });
+    expect(listing).toMatchObject({
+      status: "reserved",
+      reservedFor: cast.bea.id,
+      reservedForName: "Bea Brandt, Brandt Bau",
+    });
     expect(listing.reservedUntil).toEqual(reservation.expires_at);
     expect(Math.abs(reservation.expires_at.getTime() - asked - 48 * 3_600_000)).toBeLessThan(60_000);
-    const [job] = (await jobsOf(db, "expire_reservation")).filter(({ payload }) => payload.reservationId === reservation.id);
+    const [job] = (await jobsOf(db, "expire_reservation")).filter(
+      ({ payload }) => payload.reservationId === reservation.id,
+    );
     expect(job?.runAt).toEqual(reservation.expires_at);
     const [, event] = await eventsOf(db, id);
     expect(event).toMatchObject({
@@ -83,7 +89,12 @@ describe("the end of a reservation", () => {
     const listing = await listingIn(world, cast, "reserved");
     const { id } = await reservationOf(listing.id);
     await expireReservation(db, id);
-    expect(await now(db, listing.id)).toMatchObject({ status: "available", reservedFor: null, reservedUntil: null, version: 3 });
+    expect(await now(db, listing.id)).toMatchObject({
+      status: "available",
+      reservedFor: null,
+      reservedUntil: null,
+      version: 3,
+    });
     expect(await reservationOf(listing.id)).toMatchObject({ outcome: "expired", ended_at: expect.any(Date) });
     const event = (await eventsOf(db, listing.id)).at(-1);
     expect(event).toMatchObject({ kind: "reservation_expired", actorId: null, data: { buyerId: cast.bea.id } });

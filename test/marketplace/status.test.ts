@@ -62,7 +62,11 @@ describe.each(states)("a listing that is %s", (status) => {
     const edit = updateListing(world.db, world.cast.sol, listing, { ...someStock(), title: "Edited" });
     if (status === "available" || status === "reserved") {
       await edit;
-      expect(await now(world.db, listing.id)).toMatchObject({ title: "Edited", status, reservedFor: listing.reservedFor });
+      expect(await now(world.db, listing.id)).toMatchObject({
+        title: "Edited",
+        status,
+        reservedFor: listing.reservedFor,
+      });
     } else {
       await expect(edit).rejects.toThrow(`This listing is ${status} now, so it cannot be edited.`);
       expect((await now(world.db, listing.id)).title).toBe(listing.title);

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { publishedListing } from "../cast.ts";
+import { type AtBrowser, atBrowser, live } from "./people.ts";
+
+const TIMES = 50;
+
+let fleet: Fleet;
+let bea: AtBrowser;
+let sol: AtBrowser;
+
+beforeAll(async () => {
+  fleet = await startFleet(1, 1);
+  const url = fleet.webs[0]?.url ?? "";
+  bea = await atBrowser(url, fleet.world.cast.bea);
+  sol = await atBrowser(url, fleet.world.cast.sol);
+});
+afterAll(() => fleet.close());
+
+type Watching = { told: Promise<number> };
+
+/** From now on the page notes when its next toast arrives, in ms of the machine's clock, which both browsers share. */
+async function noteNextToast({ page }: AtBrowser): Promise<void> {
+  await page.evaluate(() => {
+    const { document, MutationObserver } = globalThis as unknown as DomParts;
+    (globalThis as unknown as Watching).told = new Promise((resolve) => {
+      const known = document.querySelector(".toast");
+      const observer = new MutationObserver(() => {
+        if (document.querySelector(".toast") === known) return;
+        observer.disconnect();
+        resolve(performance.timeOrigin + performance.now());
+      });
+      observer.observe(document.querySelector("#toasts"), { childList: true });
+    });
+  });
+}
+
+type DomParts = {
+  document: { querySelector(selector: string): unknown };
+  MutationObserver: new (run: () => void) => { observe(node: unknown, options: object): void; disconnect(): void };
+};
+
+function whenTold({ page }: AtBrowser): Promise<number> {
+  return page.evaluate(() => (globalThis as unknown as Watching).told);
+}
+
+test(`Sol's click is on Bea's screen well under 500 ms, ${TIMES} times; her page asks for nothing, her card and badge follow, and Sol gets no toast`, async () => {
+  const { world } = fleet;
+  const listing = await publishedListing(world.db, world.cast.sol, { title: "Zinc ingots" });
+  await watchListing(world.db, world.cast.bea, listing.id);
+  await bea.page.goto(`/listings?q=zinc`);
+  await live(bea.page);
+  await sol.page.goto(`/listings/${listing.id}`);
+  await live(sol.page);
+  const asked = bea.requests.length;
+  const before = Number(await bea.page.getAttribute("#badge", "data-count"));
+
+  const took: number[] = [];
+  for (let n = 1; n <= TIMES; n += 1) {
+    await noteNextToast(bea);
+    const status = n % 2 ? "reserved" : "available";
+    const clicked = await actAsSol(status, listing.id);
+    took.push((await whenTold(bea)) - clicked);
+    await bea.page.waitForSelector(`#card-${listing.id}[data-status="${status}"]`);
+    await bea.page.waitForSelector(`#badge[data-count="${before + n}"]`, { state: "attached" });
+    await sol.page.waitForSelector(`#facts-${listing.id}[data-status="${status}"]`);
+  }
+  took.sort((a, b) => a - b);
+  const at = (share: number) => Math.round(took[Math.min(TIMES - 1, Math.floor(TIMES * share))] ?? 0);
+  console.log(`journey: click to toast in ms: p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}`);
+  expect(at(0.95)).toBeLessThan(500);
+  expect(bea.requests.slice(asked)).toEqual([]);
+  expect(await sol.page.locator(".toast").count()).toBe(0);
+  expect([...bea.problems, ...sol.problems]).toEqual([]);
+}, 90_000);
+
+/** Sol reserves the listing for Bea or releases it, with the mouse. @returns when he clicked */
+async function actAsSol(status: string, id: number): Promise<number> {
+  const actions = sol.page.locator(`#actions-${id}`);
+  if (status === "reserved") {
+    await actions.getByText("Reserve for a buyer").click();
+    await actions.getByLabel("Buyer").fill(fleet.world.cast.bea.email);
+  }
+  const button = actions.getByRole("button", { name: status === "reserved" ? "Reserve" : "Release", exact: status === "reserved" }).first();
+  const clicking = button.evaluate((element) => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });
+    return promise;
+  });
+  await button.click();
+  return clicking;
+}
+
+test("Bea's page makes no request while it waits for half a minute, and then is told", async () => {
+  const { world } = fleet;
+  const listing = await publishedListing(world.db, world.cast.sol);
+  await watchListing(world.db, world.cast.bea, listing.id);
+  const waiting = await bea.context.newPage();
+  const asked: string[] = [];
+  await waiting.goto(`/listings/${listing.id}`);
+  await live(waiting);
+  waiting.on("request", (request) => asked.push(request.url()));
+  // What is measured is that nothing happens for this long: there is no event to wait for.
+  await waiting.waitForTimeout(30_000);
+  await sol.page.goto(`/listings/${listing.id}`);
+  await actAsSol("reserved", listing.id);
+  await waiting.getByText(`reserved ${listing.title} for you`).first().waitFor();
+  await waiting.waitForSelector(`#facts-${listing.id}[data-status="reserved"]`);
+  expect(asked).toEqual([]);
+}, 60_000);

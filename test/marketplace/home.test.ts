@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { seedDemo } from "../../src/demo.ts";
+import { enquire } from "../../src/marketplace/enquiries.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { get } from "../accounts/site.ts";
+import { publishedListing } from "../cast.ts";
+import { createWorld } from "../world.ts";
+import { createShop, listingIn } from "./shop.ts";
+
+let shop: Awaited<ReturnType<typeof createShop>>;
+beforeAll(async () => {
+  shop = await createShop();
+});
+afterAll(() => shop.close());
+
+async function home(name: "bea" | "otto" | "sol" | "rita") {
+  return (await get(shop.app, "/", shop.cookieOf(shop.cast[name]))).text;
+}
+
+test("before anything has happened, each home says what to do", async () => {
+  expect(await home("bea")).toContain("You do not watch anything yet");
+  expect(await home("bea")).toContain("Nothing is reserved for you");
+  expect(await home("sol")).toContain("You have nothing on the market");
+  expect((await get(shop.app, "/enquiries", shop.cookieOf(shop.cast.sol))).text).toContain("No enquiries yet");
+  expect((await get(shop.app, "/listings", shop.cookieOf(shop.cast.bea))).text).toContain("Nothing on the market yet");
+  expect((await get(shop.app, "/listings?mine=1", shop.cookieOf(shop.cast.sol))).text).toContain(
+    "You have not published anything yet",
+  );
+});
+
+test("a stranger sees the front page and an admin is led to the oversight", async () => {
+  const front = await get(shop.app, "/");
+  expect(front.status).toBe(200);
+  expect(front.text).toContain('href="/sign-up');
+  const admin = await get(shop.app, "/", shop.cookieOf(shop.cast.ada));
+  expect([admin.status, admin.headers.location]).toEqual([303, "/oversight"]);
+});
+
+test("a buyer's home has what they watch, what is kept for them and what they asked, and nothing of another's", async () => {
+  const { db, cast } = shop;
+  const watched = await publishedListing(db, cast.sol, { title: "Watched by Bea" });
+  await watchListing(db, cast.bea, watched.id);
+  const reserved = await listingIn(shop, cast, "reserved");
+  const thread = await enquire(db, cast.bea, watched.id, "Bea asks");
+  const [beas, ottos] = [await home("bea"), await home("otto")];
+  expect(beas).toContain(`id="card-${watched.id}"`);
+  expect(beas).toContain(`href="/listings/${reserved.id}"`);
+  expect(beas).toContain(reserved.reservedUntil?.toISOString());
+  expect(beas).toContain(`href="/enquiries/${thread}"`);
+  for (const text of ["Watched by Bea", `/listings/${reserved.id}"`, `/enquiries/${thread}"`])
+    expect(ottos).not.toContain(text);
+});
+
+test("a seller's home counts their stock by state and shows who asks, who watches and what is reserved", async () => {
+  const { db, cast } = shop;
+  const { id } = await publishedListing(db, cast.rita, { title: "Rita's favourite" });
+  await watchListing(db, cast.bea, id);
+  await watchListing(db, cast.otto, id);
+  const thread = await enquire(db, cast.otto, id, "Otto asks");
+  const [ritas, sols] = [await home("rita"), await home("sol")];
+  expect(ritas).toMatch(/href="\/listings\?mine=1&amp;status=available">1</);
+  expect(ritas).toMatch(/href="\/listings\?mine=1&amp;status=sold">0</);
+  expect(ritas).toContain(`href="/enquiries/${thread}"`);
+  expect(ritas).toMatch(/<td data-label="Watching" class="num">2<\/td>\s*<td data-label="Asked" class="num">1</);
+  expect(sols).not.toContain(`/enquiries/${thread}"`);
+  expect(sols).toContain("Bea Brandt, Brandt Bau · until");
+});
+
+test("the demo fills an empty database by real actions, and the worker makes its notifications", async () => {
+  const world = await createWorld();
+  try {
+    await expect(seedDemo(world.db)).rejects.toThrow("there are people in this database already");
+    const { db } = world;
+    for (const table of ["inboxes", "users"] as const) await db.deleteFrom(table).execute();
+    await seedDemo(db);
+    await world.drain();
+    const people = await db
+      .selectFrom("users")
+      .innerJoin("inboxes", "user_id", "id")
+      .select(["email", "unread"])
+      .execute();
+    const unread = Object.fromEntries(people.map((person) => [person.email, person.unread]));
+    expect(unread).toMatchObject({ "bea@demo.test": expect.any(Number), "ada@demo.test": 0 });
+    for (const name of ["bea", "otto", "sol", "rita"]) expect(unread[`${name}@demo.test`]).toBeGreaterThan(0);
+    const stock = await db.selectFrom("listings").select(["seller_id", "status"]).execute();
+    const sellers = [...Map.groupBy(stock, ({ seller_id }) => seller_id).values()];
+    expect(sellers.map((listings) => listings.length >= 10)).toEqual([true, true]);
+    expect(new Set(stock.map(({ status }) => status))).toEqual(new Set(["available", "reserved", "sold", "withdrawn"]));
+    await expect(seedDemo(db)).rejects.toThrow("demo people join nobody");
+  } finally {
+    await world.close();
+  }
+});
