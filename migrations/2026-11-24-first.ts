@@ -77,7 +77,9 @@ async function marketplace(db: Kysely<never>): Promise<void> {
       outcome text check (outcome in ('released', 'expired', 'sold', 'withdrawn')),
       constraint reservations_ended_somehow check ((ended_at is null) = (outcome is null))
     )`.execute(db);
-  await sql`create unique index reservations_one_at_a_time on reservations (listing_id) where ended_at is null`.execute(db);
+  await sql`create unique index reservations_one_at_a_time on reservations (listing_id) where ended_at is null`.execute(
+    db,
+  );
   await sql`create index reservations_by_buyer on reservations (buyer_id, id desc)`.execute(db);
   await sql`
     create table watches (

@@ -12,7 +12,10 @@ const LOCK = 712_001;
 
 /** The names of all migrations that this code knows, oldest first. */
 export function migrationNames(): string[] {
-  return readdirSync(folder).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3)).sort();
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => file.slice(0, -3))
+    .sort();
 }
 
 /**

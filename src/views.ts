@@ -13,7 +13,10 @@ const fromPackages: Record<string, string> = {
   "sse.js": require.resolve("htmx-ext-sse/sse.js"),
 };
 const publicFolder = join(root, "public");
-const eta = new Eta({ views: join(root, "views"), cache: process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch") });
+const eta = new Eta({
+  views: join(root, "views"),
+  cache: process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch"),
+});
 const version = fingerprint();
 
 /** How a reader wants prices, numbers and times written. Made once for each locale and kept. */
@@ -65,7 +68,7 @@ export function localeOf(req: { headers: Request["headers"] }): string {
 }
 
 /** The versioned address of a file of public/ or of a pinned browser package ("htmx.js", "sse.js"). */
-export function asset(name: string): string {
+function asset(name: string): string {
   return `/assets/${version}/${name}`;
 }
 
@@ -74,7 +77,9 @@ export function assetRoutes(): Router {
   const router = express.Router();
   const kept = { immutable: true, maxAge: "1y", fallthrough: true, index: false } as const;
   for (const [name, file] of Object.entries(fromPackages)) {
-    router.get(`/assets/:version/${name}`, allow("anyone"), (_req, res) => res.sendFile(file, { ...kept, dotfiles: "allow" }));
+    router.get(`/assets/:version/${name}`, allow("anyone"), (_req, res) =>
+      res.sendFile(file, { ...kept, dotfiles: "allow" }),
+    );
   }
   router.use("/assets/:version", express.static(publicFolder, kept));
   return router;

@@ -88,4 +88,3 @@ async function main(): Promise<void> {
 }
 
 if (import.meta.main) main().catch((error) => fatal("The worker cannot start", error));
-

@@ -10,7 +10,7 @@ const FLAGS = [
 let launched: Promise<Browser> | undefined;
 
 /** The test file's one Chromium, started at the first call and closed at the file's end. */
-export function openBrowser(): Promise<Browser> {
+function openBrowser(): Promise<Browser> {
   launched ??= launch();
   return launched;
 }
@@ -24,7 +24,7 @@ export async function openContext(options: Parameters<Browser["newContext"]>[0] 
 }
 
 /** Closes Chromium and every page of it; the next openBrowser() starts another. */
-export async function closeBrowser(): Promise<void> {
+async function closeBrowser(): Promise<void> {
   const browser = await launched;
   launched = undefined;
   await browser?.close();

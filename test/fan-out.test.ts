@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findListings, type ListingView } from "../src/marketplace/listings.ts";
 import { publishedListing } from "./cast.ts";
-import { until } from "./processes.ts";
 import { type Fleet, startFleet } from "./fleet/fleet.ts";
+import { until } from "./processes.ts";
 
 const WATCHERS = 5000;
 const ROUNDS = 30;
@@ -14,7 +14,9 @@ beforeAll(async () => {
   fleet = await startFleet(1, 1);
   await sql`
     insert into users (email, name, company, role, password_hash)
-    select 'watcher-' || n || '@demo.test', 'Watcher ' || n, 'Company ' || n, 'buyer', 'none' from generate_series(1, ${WATCHERS}::int) n`.execute(fleet.world.db);
+    select 'watcher-' || n || '@demo.test', 'Watcher ' || n, 'Company ' || n, 'buyer', 'none' from generate_series(1, ${WATCHERS}::int) n`.execute(
+    fleet.world.db,
+  );
   await sql`insert into inboxes (user_id) select id from users where email like 'watcher-%'`.execute(fleet.world.db);
 });
 afterAll(() => fleet.close());
@@ -26,13 +28,17 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
   const cookie = await fleet.signIn(web, world.cast.sol);
   const quiet = await publishedListing(world.db, world.cast.sol);
   const loud = await publishedListing(world.db, world.cast.sol);
-  await sql`insert into watches (user_id, listing_id) select id, ${loud.id} from users where email like 'watcher-%'`.execute(world.db);
+  await sql`insert into watches (user_id, listing_id) select id, ${loud.id} from users where email like 'watcher-%'`.execute(
+    world.db,
+  );
 
   const act = async (listing: ListingView) => {
     const [present] = await findListings(world.db, [listing.id]);
     const what = present?.status === "withdrawn" ? "relisting" : "withdrawal";
     const began = performance.now();
-    const answer = await fleet.post(web, `/listings/${listing.id}/${what}`, cookie, { version: String(present?.version) });
+    const answer = await fleet.post(web, `/listings/${listing.id}/${what}`, cookie, {
+      version: String(present?.version),
+    });
     const took = performance.now() - began;
     expect(answer.status).toBe(303);
     await answer.arrayBuffer();
@@ -51,14 +57,18 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
   await fleet.allDelivered();
   expect(await inboxesAreRight()).toBe(true);
   const [none, all] = [p95(times.none), p95(times.all)];
-  console.log(`fan-out: answer p95 with no watcher ${none.toFixed(1)} ms, with ${WATCHERS} ${all.toFixed(1)} ms; all told after at most ${Math.max(...times.told).toFixed(0)} ms`);
+  console.log(
+    `fan-out: answer p95 with no watcher ${none.toFixed(1)} ms, with ${WATCHERS} ${all.toFixed(1)} ms; all told after at most ${Math.max(...times.told).toFixed(0)} ms`,
+  );
   expect(all).toBeLessThan(none * 1.5);
   expect(Math.max(...times.told)).toBeLessThan(3000);
 }, 60_000);
 
 async function fewestTold(): Promise<number> {
   const { rows } = await sql<{ least: number }>`
-    select min(last_seq) as least from inboxes join users on users.id = user_id where email like 'watcher-%'`.execute(fleet.world.db);
+    select min(last_seq) as least from inboxes join users on users.id = user_id where email like 'watcher-%'`.execute(
+    fleet.world.db,
+  );
   return rows[0]?.least ?? 0;
 }
 
@@ -66,7 +76,9 @@ async function inboxesAreRight(): Promise<boolean> {
   const { rows } = await sql<{ wrong: number }>`
     select count(*) as wrong from inboxes join users on users.id = user_id
     where email like 'watcher-%' and (last_seq <> ${ROUNDS} or unread <> ${ROUNDS} or ${ROUNDS} <>
-      (select count(distinct seq) from notifications where recipient_id = user_id and seq between 1 and ${ROUNDS}))`.execute(fleet.world.db);
+      (select count(distinct seq) from notifications where recipient_id = user_id and seq between 1 and ${ROUNDS}))`.execute(
+    fleet.world.db,
+  );
   return rows[0]?.wrong === 0;
 }
 

@@ -14,7 +14,18 @@ import { serve, type TestServer } from "./server.ts";
 import type { SseClient } from "./sse.ts";
 import { createWorld, type World } from "./world.ts";
 
-const acts = ["watch", "unwatch", "enquire", "reply", "edit", "reserve", "release", "sell", "withdraw", "relist"] as const;
+const acts = [
+  "watch",
+  "unwatch",
+  "enquire",
+  "reply",
+  "edit",
+  "reserve",
+  "release",
+  "sell",
+  "withdraw",
+  "relist",
+] as const;
 type Act = { act: (typeof acts)[number]; who: number; listing: number; buyer: number };
 
 const act: fc.Arbitrary<Act> = fc.record({
@@ -36,7 +47,12 @@ afterAll(async () => {
   await world.close();
 });
 
-type Scene = { buyers: Viewer[]; sellers: Viewer[]; admin: Viewer; listings: { id: number; sellerId: number; title: string }[] };
+type Scene = {
+  buyers: Viewer[];
+  sellers: Viewer[];
+  admin: Viewer;
+  listings: { id: number; sellerId: number; title: string }[];
+};
 
 // Names that are found again wherever they turn up.
 let scenes = 0;
@@ -45,7 +61,12 @@ async function openScene(): Promise<Scene> {
   scenes += 1;
   const { db } = world;
   const person = (role: Viewer["role"], n: number) =>
-    createPerson(db, { role, name: `${role}name${scenes}x${n}`, company: `${role}firm${scenes}x${n}`, email: `${role}-${scenes}-${n}@demo.test` });
+    createPerson(db, {
+      role,
+      name: `${role}name${scenes}x${n}`,
+      company: `${role}firm${scenes}x${n}`,
+      email: `${role}-${scenes}-${n}@demo.test`,
+    });
   const buyers = [await person("buyer", 1), await person("buyer", 2)];
   const sellers = [await person("seller", 1), await person("seller", 2)];
   const admin = await person("admin", 1);
@@ -68,7 +89,8 @@ async function perform(scene: Scene, { act, who, listing, buyer }: Act): Promise
     unwatch: async () => actor.role === "buyer" && unwatchListing(db, actor, target.id),
     enquire: async () => actor.role === "buyer" && enquire(db, actor, target.id, "Is it there?"),
     reply: async () => thread && reply(db, actor, thread.id, "Yes."),
-    edit: () => updateListing(db, actor, target, { ...someStock(), title: target.title, priceMinor: target.priceMinor - 100 }),
+    edit: () =>
+      updateListing(db, actor, target, { ...someStock(), title: target.title, priceMinor: target.priceMinor - 100 }),
     reserve: () => reserveListing(db, actor, target, { buyerId, hours: 2 }),
     release: () => releaseListing(db, actor, target),
     sell: () => sellListing(db, actor, target),
@@ -90,8 +112,16 @@ async function shouldKnow(eventId: number): Promise<Set<number>> {
   if (data.buyerId && event.kind !== "enquiry_received") told.add(data.buyerId);
   if (data.reservedFor) told.add(data.reservedFor);
   if (event.kind.startsWith("listing_") && event.kind !== "listing_published") {
-    const watching = await db.selectFrom("watches").select("user_id").where("listing_id", "=", event.listing_id).execute();
-    const asking = await db.selectFrom("enquiries").select("buyer_id").where("listing_id", "=", event.listing_id).execute();
+    const watching = await db
+      .selectFrom("watches")
+      .select("user_id")
+      .where("listing_id", "=", event.listing_id)
+      .execute();
+    const asking = await db
+      .selectFrom("enquiries")
+      .select("buyer_id")
+      .where("listing_id", "=", event.listing_id)
+      .execute();
     for (const { user_id } of watching) told.add(user_id);
     for (const { buyer_id } of asking) told.add(buyer_id);
   }
@@ -110,7 +140,8 @@ async function check(scene: Scene, streams: Map<number, SseClient>, expected: Ma
     if (last) await stream?.next(({ id }) => id === String(last));
     const seen = JSON.stringify(stream?.events ?? []);
     const foreign = scene.listings.filter((listing) => person.role === "seller" && listing.sellerId !== person.id);
-    for (const { id, title } of foreign) expect(seen).not.toMatch(new RegExp(`data-listing=\\\\"${id}\\\\"|${title}(?!\\d)`));
+    for (const { id, title } of foreign)
+      expect(seen).not.toMatch(new RegExp(`data-listing=\\\\"${id}\\\\"|${title}(?!\\d)`));
     if (person.role === "buyer") {
       for (const other of scene.buyers.filter(({ id }) => id !== person.id)) {
         for (const secret of [other.name, other.company, other.email]) expect(seen).not.toContain(secret);

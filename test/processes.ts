@@ -100,6 +100,15 @@ function observe(child: Child, port: string | undefined): TestProcess {
   }
 }
 
+/** Whether another user can run anything of this clone; not so where it lies in a folder that is root's alone. */
+export async function isOpenTo(uid: number): Promise<boolean> {
+  const child = spawn(process.execPath, ["--version"], { cwd: "/", uid, gid: uid, stdio: "ignore" });
+  return once(child, "exit").then(
+    ([code]) => code === 0,
+    () => false,
+  );
+}
+
 /** Whether a process is there (and is not merely waiting for its parent to notice its end). */
 export function isRunning(pid: number): boolean {
   try {

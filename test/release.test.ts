@@ -36,7 +36,10 @@ const release = () => startProcess("src/release.ts", { env: { DATABASE_URL: url 
 
 test("P-09: two releases at once: both end well, one waits for the other, and a third finds nothing to do", async () => {
   const [one, two] = await Promise.all([release(), release()]);
-  expect(await Promise.all([one.exited, two.exited]), one.logs() + two.logs()).toMatchObject([{ code: 0 }, { code: 0 }]);
+  expect(await Promise.all([one.exited, two.exited]), one.logs() + two.logs()).toMatchObject([
+    { code: 0 },
+    { code: 0 },
+  ]);
   const made = await tables();
   expect(made).toContain("public.notifications");
   expect(made).toContain("graphile_worker._private_jobs");
@@ -59,7 +62,9 @@ test("P-09: a release that fails says so in one line, exits 1, and leaves the sc
 });
 
 test("P-03: each line of the Procfile starts node directly, and the three of them make a site that answers", async () => {
-  const lines = readFileSync(join(import.meta.dirname, "../Procfile"), "utf8").trim().split("\n");
+  const lines = readFileSync(join(import.meta.dirname, "../Procfile"), "utf8")
+    .trim()
+    .split("\n");
   const commands = Object.fromEntries(lines.map((line) => line.split(": ")));
   expect(Object.keys(commands).sort()).toEqual(["release", "web", "worker"]);
   const fileOf = (kind: string) => /^node (src\/\w+\.ts)$/.exec(commands[kind])?.[1] ?? "";

@@ -18,7 +18,12 @@ export type TestServer = {
   /** Opens a person's stream: resolves when it has said hello. */
   stream(cookie: string, query?: string): Promise<SseClient>;
   /** Posts a form as our own pages do. */
-  post(path: string, cookie: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Response>;
+  post(
+    path: string,
+    cookie: string,
+    fields?: Record<string, string>,
+    headers?: Record<string, string>,
+  ): Promise<Response>;
   close(): Promise<void>;
 };
 
@@ -62,7 +67,12 @@ export async function serve(world: World): Promise<TestServer> {
     },
   };
 
-  function post(path: string, cookie: string, fields: Record<string, string> = {}, headers: Record<string, string> = {}) {
+  function post(
+    path: string,
+    cookie: string,
+    fields: Record<string, string> = {},
+    headers: Record<string, string> = {},
+  ) {
     return fetch(url + path, {
       method: "POST",
       redirect: "manual",

@@ -37,7 +37,10 @@ export async function openSse(url: string, { cookie, lastEventId, headers = {} }
     news.emit("more");
   });
   let over = false;
-  response.setEncoding("utf8").on("data", parse).on("error", () => {});
+  response
+    .setEncoding("utf8")
+    .on("data", parse)
+    .on("error", () => {});
   const ended = new Promise<void>((resolve) => response.once("close", resolve)).then(() => {
     over = true;
     news.emit("more");
@@ -57,7 +60,8 @@ export async function openSse(url: string, { cookie, lastEventId, headers = {} }
     for (;;) {
       const found = events.find(wanted);
       if (found) return found;
-      if (over || signal.aborted) throw new Error(`It did not come: ${wanted}, but ${JSON.stringify(events).slice(-2000)}`);
+      if (over || signal.aborted)
+        throw new Error(`It did not come: ${wanted}, but ${JSON.stringify(events).slice(-2000)}`);
       await once(news, "more", { signal }).catch(() => {});
     }
   }
@@ -101,7 +105,7 @@ export function createParser(onEvent: (event: ReceivedEvent) => void): (text: st
 }
 
 /** The numbers in one toast event: of the toast itself, or of all the rows that a summary brings, oldest first. */
-export function seqsOf({ event, data }: ReceivedEvent): number[] {
+function seqsOf({ event, data }: ReceivedEvent): number[] {
   if (event !== "toast") return [];
   const rows = [...data.matchAll(/id="notification-(\d+)"/g)].map((match) => Number(match[1]));
   return rows.sort((a, b) => a - b);

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { type Bus, createBus } from "../src/bus.ts";
 import { type Config, loadConfig } from "../src/config.ts";
 import { createDb, createPool, type Database } from "../src/db.ts";
+import { seedDemo } from "../src/demo.ts";
 import { createLog, type Log } from "../src/log.ts";
 import { createTasks, taskList } from "../src/tasks.ts";
 import { quietLogger } from "../src/worker.ts";
@@ -24,8 +25,13 @@ export type World = {
   close(): Promise<void>;
 };
 
-/** @param options.redis whether the bus is a real Redis or within the process */
-export async function createWorld(options: { redis?: boolean; env?: NodeJS.ProcessEnv } = {}): Promise<World> {
+/**
+ * @param options.redis whether the bus is a real Redis or within the process
+ * @param options.demo whether the cast comes with the demo's stock, watches and enquiries
+ */
+export async function createWorld(
+  options: { redis?: boolean; demo?: boolean; env?: NodeJS.ProcessEnv } = {},
+): Promise<World> {
   const database = await createTestDatabase();
   const env = { DATABASE_URL: database.url, NODE_ENV: "test", PORT: "0", LOG_LEVEL: "silent", ...options.env };
   const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: redisUrl() } : env);
@@ -40,13 +46,24 @@ export async function createWorld(options: { redis?: boolean; env?: NodeJS.Proce
     db,
     bus,
     log,
-    cast: await createCast(db),
+    cast: options.demo ? await demoCast(db) : await createCast(db),
     drain: () =>
-      runOnce({ pgPool: pool, taskList: taskList(createTasks({ db, bus, log })), noHandleSignals: true, logger: quietLogger }),
+      runOnce({
+        pgPool: pool,
+        taskList: taskList(createTasks({ db, bus, log })),
+        noHandleSignals: true,
+        logger: quietLogger,
+      }),
     async close() {
       await bus.close();
       await db.destroy();
       await database.drop();
     },
   };
+}
+
+async function demoCast(db: Kysely<Database>): Promise<Cast> {
+  await seedDemo(db);
+  const people = await db.selectFrom("users").select(["id", "name", "company", "email", "role"]).execute();
+  return Object.fromEntries(people.map((person) => [person.email.split("@")[0], person])) as Cast;
 }

@@ -85,10 +85,11 @@ function sendForm(req: Request, res: Response, form: Form, status = 200): void {
 // whoever has looked at how it stands now can save it after all.
 async function sendUnsaved(req: Request, res: Response, db: Kysely<Database>, id: number, error: unknown) {
   const listing = await getKeptListing(db, viewerOf(req), id);
-  const values = { ...req.body, version: listing.version };
-  if (error instanceof InvalidError)
+  if (error instanceof InvalidError) {
     return sendForm(req, res, { listing, values: req.body, errors: error.fields }, 422);
+  }
   if (!(error instanceof ConflictError)) throw error;
+  const values = { ...req.body, version: listing.version };
   if (isOpen(listing.status)) return sendForm(req, res, { listing, values, conflict: true }, 409);
   await sendClosed(req, res, db, listing);
 }

@@ -30,8 +30,8 @@ export type Message = {
   sentAt: Date;
 };
 
-/** The query of threads in the form of Thread; the caller says which. */
-export function readThreads(db: Db) {
+// The query of threads in the form of Thread; the caller says which.
+function readThreads(db: Db) {
   return db
     .selectFrom("enquiries")
     .innerJoin("listings", "listings.id", "enquiries.listing_id")

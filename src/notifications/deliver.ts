@@ -10,7 +10,14 @@ import type { Reason } from "./kinds.ts";
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 
 /** One recipient's share of an event: the number it has in their inbox, and how the inbox stands with it. */
-export type Delivery = { userId: number; seq: number; reason: Reason; unseen: number; revision: number; createdAt: Date };
+type Delivery = {
+  userId: number;
+  seq: number;
+  reason: Reason;
+  unseen: number;
+  revision: number;
+  createdAt: Date;
+};
 
 type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
 
@@ -47,7 +54,10 @@ async function nextInLane(parts: Parts, own: LoggedEvent, failed: number[]): Pro
     });
   } catch (error) {
     if (!taken || taken.id === own.id) throw error;
-    parts.log.warn({ err: error, event: taken.id }, "an earlier event could not be delivered; its own job will try again");
+    parts.log.warn(
+      { err: error, event: taken.id },
+      "an earlier event could not be delivered; its own job will try again",
+    );
     failed.push(taken.id);
     return nextInLane(parts, own, failed);
   }
@@ -62,7 +72,10 @@ async function takeLane(trx: Trx, event: LoggedEvent): Promise<boolean> {
 
 async function findWaiting(trx: Trx, own: LoggedEvent, failed: number[]): Promise<LoggedEvent | undefined> {
   let query = readEvents(trx).where("events.delivered_at", "is", null).orderBy("events.id").limit(1);
-  query = own.listingId === null ? query.where("events.id", "=", own.id) : query.where("events.listing_id", "=", own.listingId);
+  query =
+    own.listingId === null
+      ? query.where("events.id", "=", own.id)
+      : query.where("events.listing_id", "=", own.listingId);
   if (failed.length > 0) query = query.where("events.id", "not in", failed);
   return (await query.executeTakeFirst()) as LoggedEvent | undefined;
 }

@@ -9,10 +9,24 @@ import { wantsFragment } from "../views.ts";
 import type { Reason } from "./kinds.ts";
 
 /** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
-export type InboxHead = { userId: number; lastSeq: number; unread: number; unseen: number; seenSeq: number; revision: number };
+export type InboxHead = {
+  userId: number;
+  lastSeq: number;
+  unread: number;
+  unseen: number;
+  seenSeq: number;
+  revision: number;
+};
 
 /** A notification with its event. */
-export type Notice = { recipientId: number; seq: number; reason: Reason; createdAt: Date; readAt: Date | null; event: LoggedEvent };
+export type Notice = {
+  recipientId: number;
+  seq: number;
+  reason: Reason;
+  createdAt: Date;
+  readAt: Date | null;
+  event: LoggedEvent;
+};
 
 const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
 
@@ -33,14 +47,21 @@ export async function readHead(db: Db, userId: number): Promise<InboxHead> {
 
 /** What came after a number, oldest first: for streams, catch-up and polling alike. */
 export async function readAfter(db: Db, userId: number, after: number, limit: number): Promise<Notice[]> {
-  const rows = await notices(db, userId).where("notifications.seq", ">", after).orderBy("notifications.seq").limit(limit).execute();
+  const rows = await notices(db, userId)
+    .where("notifications.seq", ">", after)
+    .orderBy("notifications.seq")
+    .limit(limit)
+    .execute();
   return rows.map(toNotice);
 }
 
 /** These notifications of one's own, newest first. */
 export async function readThese(db: Db, userId: number, seqs: number[]): Promise<Notice[]> {
   if (seqs.length === 0) return [];
-  const rows = await notices(db, userId).where("notifications.seq", "in", seqs).orderBy("notifications.seq", "desc").execute();
+  const rows = await notices(db, userId)
+    .where("notifications.seq", "in", seqs)
+    .orderBy("notifications.seq", "desc")
+    .execute();
   return rows.map(toNotice);
 }
 
@@ -89,7 +110,10 @@ export async function markAllRead(db: Kysely<Database>, userId: number, upTo: nu
       .execute();
     if (marked.length === 0) return;
     await recount(trx, userId);
-    const newest = marked.map((row) => row.seq).sort((a, b) => b - a).slice(0, 100);
+    const newest = marked
+      .map((row) => row.seq)
+      .sort((a, b) => b - a)
+      .slice(0, 100);
     await addJob(trx, "announce_marks", { userId, seqs: newest });
   });
 }

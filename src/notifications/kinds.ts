@@ -105,12 +105,7 @@ export type Description = { headline: string; detail: string | null; link: strin
  * The words for one event to one reader.
  * @param actorCompany whose doing it was, as others may know it; null where the clock did it
  */
-export function describe(
-  event: EventRow,
-  reason: Reason,
-  actorCompany: string | null,
-  amounts: Amounts,
-): Description {
+export function describe(event: EventRow, reason: Reason, actorCompany: string | null, amounts: Amounts): Description {
   const kind = kinds[event.kind] as Kind<EventKind>;
   const told = { data: event.data, reason, who: actorCompany ?? "Stockbell", amounts };
   return {

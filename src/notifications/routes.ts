@@ -13,7 +13,10 @@ import { toRow } from "./rows.ts";
 const PAGE = 25;
 const query = z.object({
   show: z.enum(["all", "unread"]).catch("all"),
-  kind: z.enum(Object.keys(kinds) as [EventKind, ...EventKind[]]).nullable().catch(null),
+  kind: z
+    .enum(Object.keys(kinds) as [EventKind, ...EventKind[]])
+    .nullable()
+    .catch(null),
   before: z.coerce.number().int().positive().nullable().catch(null),
 });
 const upTo = z.object({ upTo: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) });

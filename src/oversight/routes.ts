@@ -15,7 +15,9 @@ export function oversightRoutes(db: Kysely<Database>): Router {
 
   router.get("/oversight", allow("admin"), async (req, res) => {
     const { before } = query.parse(req.query);
-    let page = readEvents(db).orderBy("events.id", "desc").limit(PAGE + 1);
+    let page = readEvents(db)
+      .orderBy("events.id", "desc")
+      .limit(PAGE + 1);
     if (before) page = page.where("events.id", "<", before);
     const found = await page.execute();
     const events = found.slice(0, PAGE);

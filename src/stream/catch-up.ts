@@ -2,12 +2,12 @@ import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Notice, readAfter, readHead } from "../notifications/inbox.ts";
-import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
+import { type Badge, MOST_TOASTS, marksFragment, noticeFragment, summaryFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Person, Stream } from "./stream.ts";
 
 /** A stream is sent this many rows at the most; what lies before them is in the inbox, and the summary counts it. */
-export const MOST_ROWS = 200;
+const MOST_ROWS = 200;
 
 type Parts = { db: Kysely<Database>; metrics: Metrics };
 
@@ -48,7 +48,12 @@ async function readOn({ db, metrics }: Parts, person: Person, stream: Stream): P
 }
 
 /** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */
-export function writeNotices(stream: Stream, notices: Notice[], missed: number, badge: { unseen: number; revision: number }): void {
+export function writeNotices(
+  stream: Stream,
+  notices: Notice[],
+  missed: number,
+  badge: { unseen: number; revision: number },
+): void {
   const last = notices.at(-1)?.seq ?? stream.cursor;
   if (missed > MOST_TOASTS) {
     stream.connection.send("toast", frame("toast", summaryFragment(stream.locale, notices, missed, badge), last));
@@ -58,6 +63,11 @@ export function writeNotices(stream: Stream, notices: Notice[], missed: number, 
     }
   }
   stream.cursor = last;
+}
+
+/** Sends read marks, and how the inbox stands, to a page that is open already. */
+export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
+  if (stream.opened) stream.connection.send("inbox", frame("inbox", marksFragment(stream.locale, notices, badge)));
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */

@@ -3,15 +3,7 @@ import type { Metrics } from "../metrics.ts";
 import type { StreamEvent } from "./frames.ts";
 
 /** Why a stream ended, as the log and the metrics say it. */
-export type StreamEnd =
-  | "client"
-  | "slow"
-  | "stalled"
-  | "signed-out"
-  | "renewed"
-  | "replaced"
-  | "age"
-  | "deploy";
+export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed" | "replaced" | "age" | "deploy";
 
 const MOST_QUEUED = 1_000_000;
 const HEAD = {

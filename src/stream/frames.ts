@@ -19,5 +19,8 @@ export function frame(event: StreamEvent, data: string, id?: number): string {
 
 /** How long a browser's own EventSource waits before it comes back, in milliseconds: random, so that nobody does in step. */
 export function retryFrame(): string {
-  return createEventBuffer(asIs).retry(1000 + Math.floor(Math.random() * 4000)).dispatch().read();
+  return createEventBuffer(asIs)
+    .retry(1000 + Math.floor(Math.random() * 4000))
+    .dispatch()
+    .read();
 }

@@ -3,11 +3,10 @@ import type { Bus } from "../bus.ts";
 import type { Database, Role } from "../db.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { type Notice, readThese } from "../notifications/inbox.ts";
+import { readThese } from "../notifications/inbox.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, writeNotices } from "./catch-up.ts";
+import { catchUp, note, sendMarks, writeNotices } from "./catch-up.ts";
 import type { StreamEnd } from "./connection.ts";
-import { type Badge, marksFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import { startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
@@ -45,7 +44,9 @@ export class Hub {
 
   /** Listens to what concerns everybody; resolves when the bus has confirmed it. */
   async start(): Promise<void> {
-    await Promise.all(["control", ...ROLES.map((role) => `role:${role}`)].map((channel) => this.#parts.bus.subscribe(channel)));
+    await Promise.all(
+      ["control", ...ROLES.map((role) => `role:${role}`)].map((channel) => this.#parts.bus.subscribe(channel)),
+    );
   }
 
   get closing(): boolean {
@@ -171,9 +172,4 @@ export class Hub {
       }
     }
   }
-}
-
-/** Sends read marks, and how the inbox stands, to a page that is open already. */
-export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
-  if (stream.opened) stream.connection.send("inbox", frame("inbox", marksFragment(stream.locale, notices, badge)));
 }

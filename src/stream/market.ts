@@ -50,7 +50,12 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     try {
       const found = await cards.find([...told.buyer.union(told.seller).union(told.admin)]);
       const rendered = new Map<string, string>();
-      for (const stream of streams) send(stream, found.filter((card) => told[stream.role].has(card.id)), rendered);
+      for (const stream of streams)
+        send(
+          stream,
+          found.filter((card) => told[stream.role].has(card.id)),
+          rendered,
+        );
     } catch (error) {
       log.warn({ err: error }, "changed cards could not be read");
     }

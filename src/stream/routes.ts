@@ -8,12 +8,12 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readHead } from "../notifications/inbox.ts";
 import { localeOf } from "../views.ts";
-import { note, readMissed, writeNotices } from "./catch-up.ts";
+import { note, readMissed, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
 import { frame, retryFrame } from "./frames.ts";
-import { type Hub, sendMarks } from "./hub.ts";
+import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
 import { oversightFrame } from "./oversight.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -107,11 +107,17 @@ function makeRoom(hub: Hub, person: Person, most: number): void {
 function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
   hub.leave(stream);
   const { openedAt, sent } = stream.connection;
-  log.info({ user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent }, "a stream ended");
+  log.info(
+    { user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent },
+    "a stream ended",
+  );
 }
 
 function busy(res: Response): void {
-  res.status(503).set("Retry-After", String(1 + Math.floor(Math.random() * 5))).end();
+  res
+    .status(503)
+    .set("Retry-After", String(1 + Math.floor(Math.random() * 5)))
+    .end();
 }
 
 async function answerPoll(parts: Parts, req: Request, res: Response): Promise<void> {

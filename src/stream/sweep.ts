@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { readHeads } from "../notifications/inbox.ts";
-import { note } from "./catch-up.ts";
-import { type Hub, type HubParts, sendMarks } from "./hub.ts";
+import { note, sendMarks } from "./catch-up.ts";
+import type { Hub, HubParts } from "./hub.ts";
 import type { Person, Stream } from "./stream.ts";
 
 const EVERY_MS = 1000;
@@ -38,7 +38,7 @@ export async function checkAll(hub: Hub, parts: HubParts): Promise<void> {
 }
 
 /** Ends the streams whose session is gone or whose person is suspended or has another role by now. */
-export async function checkSessions(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
+async function checkSessions(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
   if (streams.length === 0) return;
   const ids = streams.map((stream) => stream.sessionId);
   const { rows } = await sql<{ sid: string; userId: number; role: string; expire: Date }>`
@@ -64,7 +64,10 @@ async function checkExpired(hub: Hub, parts: HubParts): Promise<void> {
 async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
   const people = [...hub.people.values()];
   if (people.length === 0) return;
-  const heads = await readHeads(db, people.map((person) => person.userId));
+  const heads = await readHeads(
+    db,
+    people.map((person) => person.userId),
+  );
   for (const person of people) {
     const head = heads.get(person.userId);
     if (!head) continue;

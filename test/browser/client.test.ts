@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { badge, card, row, toast } from "./pieces.ts";
-import { passing, startSite, visit } from "./site.ts";
+import { eventually, passing, startSite, visit } from "./site.ts";
 
 it("a push brings toast, badge, title and card, and the page asks for nothing", async () => {
   const site = await startSite(card(1, "available"));
   const { tab, state, errors } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   expect(site.askedFor("/stream")).toEqual([{ lastEventId: "5", since: "2026-03-01T10:00:00.000Z" }]);
   site.send("toast", `${toast(6)}${badge(1)}${card(1, "reserved", 2, true)}`, 6);
   await tab.locator("#toasts [data-notification='6']").waitFor();
@@ -22,7 +22,7 @@ it("what people typed does nothing but show, pushed or polled", async () => {
   const raw = `<p hx-disable><i hx-get="/evil" hx-trigger="load"></i></p><script>fetch("/evil")</script>`;
   const site = await startSite("<div id='place'></div>");
   const { tab, state, settle } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   site.send("toast", `${toast(6, typed)}<div id="place" hx-swap-oob="true">${raw}</div>`, 6);
   await tab.locator("#toasts [data-notification='6']").waitFor();
   expect((await tab.textContent("#toasts .toast-text"))?.replaceAll("\r", "")).toBe(typed);
@@ -35,7 +35,7 @@ it("what people typed does nothing but show, pushed or polled", async () => {
 it("each number is shown once, however it comes again", async () => {
   const site = await startSite("<ol class='inbox' id='inbox'></ol>");
   const { tab, state, errors } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   for (const read of [false, true])
     site.send("toast", `${toast(6)}<ol hx-swap-oob="afterbegin:#inbox">${row(6, read)}</ol>`, 6);
   site.send("toast", toast(7), 7);
@@ -49,7 +49,7 @@ it("each number is shown once, however it comes again", async () => {
 it("what is older than the page shows, or has no place in it, is left out", async () => {
   const site = await startSite(card(1, "sold", 3));
   const { tab, state, errors } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   site.send("inbox", badge(2, 8));
   site.send("inbox", badge(9, 7));
   site.send("market", card(1, "reserved", 2, true) + card(2, "reserved", 2, true));
@@ -58,7 +58,7 @@ it("what is older than the page shows, or has no place in it, is left out", asyn
   expect(await tab.getAttribute("#badge", "data-count")).toBe("2");
   expect(await tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
   site.send("market", card(1, "available", 4, true));
-  await expect.poll(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("available");
+  await eventually(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("available");
   expect(errors).toEqual([]);
 });
 
@@ -78,5 +78,5 @@ it("after a reset the page reads its inbox and badge again, and goes on from the
   site.cut();
   await passing(tab, () => site.askedFor("/stream").length === 2);
   expect(site.askedFor("/stream").at(-1)?.lastEventId).toBe("2");
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
 });

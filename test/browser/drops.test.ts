@@ -1,12 +1,12 @@
 import type { Response } from "express";
 import { expect, it } from "vitest";
 import { LATER, poll, toast } from "./pieces.ts";
-import { passing, startSite, visit } from "./site.ts";
+import { eventually, freeze, passing, startSite, visit } from "./site.ts";
 
 it("the cursor is sent on every reconnect, also after a row of refusals", async () => {
   const site = await startSite();
   const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   site.send("toast", toast(6), 6);
   site.send("heartbeat", JSON.stringify({ last: 6, at: LATER }));
   await tab.locator("[data-notification='6']").waitFor();
@@ -17,28 +17,29 @@ it("the cursor is sent on every reconnect, also after a row of refusals", async 
   await passing(tab, () => site.streams() === 1);
   const again = site.askedFor("/stream").slice(1);
   expect(again).toEqual(again.map(() => ({ lastEventId: "6", since: LATER })));
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
 });
 
 it("bye is honoured: the page comes back when it was told to, not before", async () => {
   const site = await startSite();
   const { tab, state, settle } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
+  await freeze(tab);
   site.send("bye", JSON.stringify({ reconnect: 3000 }));
-  await expect.poll(site.streams).toBe(0);
+  await eventually(site.streams).toBe(0);
   await tab.clock.runFor(2000);
   await settle();
   expect(site.askedFor("/stream")).toHaveLength(1);
   await tab.clock.runFor(1000);
-  await expect.poll(() => site.askedFor("/stream").length).toBe(2);
+  await eventually(() => site.askedFor("/stream").length).toBe(2);
 });
 
 it("told that it is signed out, the page says so once, with the way back, and never asks again", async () => {
   const site = await startSite();
   const { tab, state, settle } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   site.send("signed-out", "expired");
-  await expect.poll(state).toBe("signed-out");
+  await eventually(state).toBe("signed-out");
   expect(await tab.locator("#alerts p").allTextContents()).toEqual([expect.stringContaining("You are signed out")]);
   expect(await tab.getAttribute("#alerts a", "href")).toBe("/sign-in?next=%2Fpage");
   await tab.evaluate("window.dispatchEvent(new Event('online'))");
@@ -55,7 +56,7 @@ it.each([
   const site = await startSite();
   site.answers.stream = site.answers.fallback = (_req, res) => refuse(res);
   const { tab, state, settle } = await visit(site);
-  await expect.poll(state).toBe("signed-out");
+  await eventually(state).toBe("signed-out");
   await tab.clock.runFor(120_000);
   await settle();
   expect(site.askedFor("/stream")).toHaveLength(1);
@@ -65,10 +66,10 @@ it.each([
 it("while the stream is away the page polls from the same cursor, and stops when it is back", async () => {
   const site = await startSite();
   const { tab, state, settle } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   site.answers.stream = (_req, res) => res.sendStatus(503);
   site.cut();
-  await expect.poll(() => site.askedFor("/stream/fallback").length).toBeGreaterThan(0);
+  await eventually(() => site.askedFor("/stream/fallback").length).toBeGreaterThan(0);
   site.answers.fallback = (req, res) => poll(res, Number(req.query.after) < 7 ? [6, 7] : []);
   await passing(tab, async () => (await state()) === "polling", 10);
   await tab.locator("[data-notification='7']").waitFor();
@@ -81,7 +82,7 @@ it("while the stream is away the page polls from the same cursor, and stops when
   );
   site.answers.stream = site.stream;
   await passing(tab, () => site.streams() === 1);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   expect(site.askedFor("/stream").at(-1)).toEqual({ lastEventId: "7", since: LATER });
   await settle();
   const polls = site.askedFor("/stream/fallback").length;
@@ -100,7 +101,7 @@ it("shows once what the stream brings while the answer to a poll is still on its
   };
   const { tab, state } = await visit(site);
   await passing(tab, () => tab.locator("#fallback > *").count());
-  await expect.poll(() => held).toBeDefined();
+  await eventually(() => held).toBeDefined();
   site.answers.stream = site.stream;
   await passing(tab, async () => (await state()) === "live");
   site.send("toast", toast(6), 6);
@@ -115,7 +116,7 @@ it("polls too when something swallows the bytes of a stream that looks open, and
   site.answers.stream = site.hang;
   site.answers.fallback = (_req, res) => poll(res, [6]);
   const { tab, state } = await visit(site);
-  await expect.poll(site.streams).toBe(1);
+  await eventually(site.streams).toBe(1);
   await tab.clock.runFor(6000);
   await tab.locator("[data-notification='6']").waitFor();
   expect(await state()).toBe("polling");
@@ -128,17 +129,19 @@ it("polls too when something swallows the bytes of a stream that looks open, and
 it("a drop of less than three seconds shows nothing; a longer one does", async () => {
   const site = await startSite();
   const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
+  await freeze(tab);
   site.send("bye", JSON.stringify({ reconnect: 2500 }));
-  await expect.poll(site.streams).toBe(0);
+  await eventually(site.streams).toBe(0);
   await tab.clock.runFor(2000);
   expect(await state()).toBe("live");
   await tab.clock.runFor(600);
-  await expect.poll(site.streams).toBe(1);
+  await eventually(site.streams).toBe(1);
   site.send("bye", JSON.stringify({ reconnect: 60_000 }));
-  await expect.poll(site.streams).toBe(0);
+  await eventually(site.streams).toBe(0);
   await tab.clock.runFor(3100);
   expect(await state()).toBe("connecting");
   await tab.evaluate("window.dispatchEvent(new Event('online'))");
-  await expect.poll(state, { timeout: 1000 }).toBe("live");
+  await tab.clock.runFor(1000);
+  await eventually(state).toBe("live");
 });

@@ -1,117 +1,16 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { toast } from "./pieces.ts";
-import { startSite, visit, visitAs } from "./site.ts";
+import { eventually, startSite, visit, visitAs } from "./site.ts";
 
 const FORM = `<div id="actions" data-version="1"><details><summary>Enquire…</summary>
   <form method="post" action="/listings/1/enquiries" hx-post="/listings/1/enquiries" hx-target="#answer">
   <textarea id="field-message" name="message"></textarea><button>Send</button></form></details></div><div id="answer"></div>`;
 
-// Run in the page: counts what a screen reader is given to read, which is what is there once the turn is over.
-const COUNT_SPOKEN = `
-  const spoken = new Set();
-  new MutationObserver((changes) => {
-    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
-      if (node.localName === "article" && node.isConnected && node.ariaLive !== "off") spoken.add(node);
-    }
-    document.body.dataset.spoken = spoken.size;
-  }).observe(document.querySelector("#toasts"), { childList: true });`;
-
-it("U-03: a hundred toasts while typing move neither the focus, nor a letter, nor the page", async () => {
-  const site = await startSite(`<textarea id="note"></textarea>${"<p>line</p>".repeat(200)}`);
-  const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
-  await tab.focus("#note");
-  await tab.evaluate("document.querySelector('#note').addEventListener('blur', () => (document.title = 'lost'))");
-  const text = "the quick brown fox jumps over the lazy dog ".repeat(3).slice(0, 100);
-  for (const [index, letter] of [...text].entries()) {
-    site.send("toast", toast(6 + index), 6 + index);
-    await tab.keyboard.type(letter);
-  }
-  await tab.locator("[data-notification='105']").waitFor();
-  expect(await tab.inputValue("#note")).toBe(text);
-  expect(await tab.evaluate("[document.activeElement.id, scrollY]")).toEqual(["note", 0]);
-  expect(await tab.title()).not.toContain("lost");
-});
-
-it("U-05: of a burst three toasts are seen, the rest is one line to the inbox, and four are read out", async () => {
-  const site = await startSite();
-  const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
-  await tab.evaluate(COUNT_SPOKEN);
-  for (let seq = 6; seq < 56; seq++) site.send("toast", toast(seq), seq);
-  await tab.locator("[data-notification='55']").waitFor();
-  await expect.poll(() => shown(tab)).toEqual(["55", "54", "53"]);
-  const more = tab.locator("#toasts [data-more]");
-  expect((await more.textContent())?.trim()).toBe("47 more – open notifications");
-  expect(await more.locator("a").getAttribute("href")).toBe("/notifications");
-  expect(Number(await tab.getAttribute("body", "data-spoken"))).toBeLessThanOrEqual(4);
-});
-
-it("U-04: a toast stays six seconds, a long one a second for every three words", async () => {
-  const site = await startSite();
-  const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
-  site.send("toast", toast(6), 6);
-  site.send("toast", toast(7, "word ".repeat(30)), 7);
-  await tab.locator("[data-notification='7']").waitFor();
-  await tab.clock.runFor(5000);
-  expect(await shown(tab)).toEqual(["7", "6"]);
-  await tab.clock.runFor(1500);
-  await expect.poll(() => shown(tab)).toEqual(["7"]);
-  await tab.clock.runFor(5000);
-  await expect.poll(() => shown(tab)).toEqual([]);
-});
-
-it("U-04: the pointer or the focus on the stack holds the time, and a hidden page too", async () => {
-  const site = await startSite();
-  const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
-  site.send("toast", toast(6), 6);
-  await tab.locator("[data-notification='6'] a").hover();
-  await tab.clock.runFor(30_000);
-  expect(await shown(tab)).toEqual(["6"]);
-  await tab.keyboard.press("F8");
-  await tab.mouse.move(0, 0);
-  await tab.clock.runFor(30_000);
-  expect(await shown(tab)).toEqual(["6"]);
-  await hide(tab, true);
-  await tab.evaluate("document.activeElement.blur()");
-  await tab.clock.runFor(30_000);
-  expect(await shown(tab)).toEqual(["6"]);
-  await hide(tab, false);
-  await tab.clock.runFor(7000);
-  await expect.poll(() => shown(tab)).toEqual([]);
-});
-
-it("U-06: F8 leads to the newest toast, Tab on to the older, Escape dismisses and leads back", async () => {
-  const site = await startSite(`<textarea id="note"></textarea>`);
-  const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
-  for (const seq of [6, 7, 8]) site.send("toast", toast(seq), seq);
-  await tab.locator("[data-notification='8']").waitFor();
-  await tab.focus("#note");
-  await tab.keyboard.press("F8");
-  const focused = () => tab.evaluate("document.activeElement.closest('.toast').dataset.notification");
-  expect(await focused()).toBe("8");
-  await tab.keyboard.press("Tab");
-  await tab.keyboard.press("Tab");
-  expect(await focused()).toBe("7");
-  await tab.keyboard.press("Escape");
-  expect(await tab.evaluate("document.activeElement.id")).toBe("note");
-  expect(await shown(tab)).toEqual(["8", "6"]);
-  await tab.keyboard.press("Escape");
-  expect(await shown(tab)).toEqual(["6"]);
-  await tab.click("[data-notification='6'] [data-dismiss]");
-  await expect.poll(() => tab.locator("#toasts > *").count()).toBe(0);
-  await tab.keyboard.type("Still here");
-  expect(await tab.inputValue("#note")).toBe("Still here");
-});
-
 it("what is typed, open and focused stays when a push replaces the piece around it", async () => {
   const site = await startSite(FORM);
   const { tab, state } = await visit(site);
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   await tab.click("summary");
   await tab.fill("#field-message", "How much is");
   await tab.evaluate("document.querySelector('#field-message').setSelectionRange(11, 11)");
@@ -143,7 +42,7 @@ it("a form pressed twice is sent once, and can be sent again when it has been an
   await settle();
   expect(site.askedFor("/listings/1/enquiries")).toHaveLength(1);
   await tab.click("text=Send");
-  await expect.poll(() => site.askedFor("/listings/1/enquiries").length).toBe(2);
+  await eventually(() => site.askedFor("/listings/1/enquiries").length).toBe(2);
 });
 
 it.each([
@@ -184,13 +83,13 @@ it("times are written in the reader's own language and time zone, pushed ones to
     `<time datetime="${at}">1 Mar 2026, 22:30 UTC</time><time id="day" datetime="2026-03-01">1 March</time>`,
   );
   const { tab, state } = await visitAs(site, { locale: "de-DE", timezoneId: "Asia/Tokyo" });
-  await expect.poll(state).toBe("live");
+  await eventually(state).toBe("live");
   expect(await tab.textContent("main time")).toBe("02.03.2026, 07:30");
   expect(await tab.textContent("#day")).toBe("1 March");
   const recently = new Date((await tab.evaluate<number>("Date.now()")) - 125_000);
   site.send("toast", toast(6, "Sol Metals reserved a lot", recently), 6);
   const time = tab.locator("#toasts time");
-  await expect.poll(() => time.textContent()).toBe("vor 2 Minuten");
+  await eventually(() => time.textContent()).toBe("vor 2 Minuten");
   expect(await time.getAttribute("title")).toMatch(/GMT\+9/);
 });
 
@@ -198,16 +97,4 @@ async function send(tab: Page, message: string): Promise<void> {
   if (!(await tab.isVisible("#field-message"))) await tab.click("summary");
   await tab.fill("#field-message", message);
   await tab.click("text=Send");
-}
-
-/** The numbers of the toasts that are on the screen and stay there, newest first. */
-async function shown(tab: Page): Promise<string[]> {
-  return tab.evaluate(
-    "[...document.querySelectorAll('#toasts > [data-notification]:not(.is-leaving)')].map((toast) => toast.dataset.notification)",
-  );
-}
-
-async function hide(tab: Page, hidden: boolean): Promise<void> {
-  await tab.evaluate(`Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));`);
 }

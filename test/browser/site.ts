@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Request, type Response } from "express";
 import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
-import { beforeAll, onTestFinished } from "vitest";
+import { beforeAll, expect, onTestFinished } from "vitest";
 import { assetRoutes, render } from "../../src/views.ts";
 import { openContext } from "../browser.ts";
 
@@ -91,6 +91,16 @@ export async function visitAs(site: Site, reader: Parameters<typeof openContext>
   return visitIn(await openTab(context), site);
 }
 
+/** Expects what comes in its own time: however busy the machine is. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 10_000 });
+}
+
+/** Stops the page's clock: from now on its time passes only as the test lets it. */
+export async function freeze(tab: Page): Promise<void> {
+  await tab.clock.pauseAt((await tab.evaluate<number>("Date.now()")) + 1000);
+}
+
 /** Lets the page's time pass, a second at a time, until something holds. @param within seconds of the page's time */
 export async function passing(tab: Page, holds: () => unknown, within = 60): Promise<void> {
   for (let passed = 0; !(await holds()); passed += 1) {
@@ -115,6 +125,7 @@ async function visitIn(tab: Page, site: Site) {
     tab.off("console", note).off("pageerror", fail);
     await tab.goto("about:blank");
   });
+  await tab.clock.resume();
   await tab.goto(`${site.url}/page`);
   return {
     tab,

@@ -77,7 +77,10 @@ export async function startFleet(webs: number, workers: number, env: Record<stri
 }
 
 /** Everybody's inbox as Postgres has it: the numbers, and of which events. */
-export async function inboxOf(world: World, person: Viewer): Promise<{ seq: number; eventId: number; listingId: number }[]> {
+export async function inboxOf(
+  world: World,
+  person: Viewer,
+): Promise<{ seq: number; eventId: number; listingId: number }[]> {
   const { rows } = await sql<{ seq: number; eventId: number; listingId: number }>`
     select seq, event_id as "eventId", events.listing_id as "listingId"
     from notifications join events on events.id = event_id
@@ -86,6 +89,8 @@ export async function inboxOf(world: World, person: Viewer): Promise<{ seq: numb
 }
 
 async function undelivered(world: World): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(world.db);
+  const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(
+    world.db,
+  );
   return rows[0]?.count ?? 0;
 }

@@ -65,9 +65,11 @@ async function happen(count: number): Promise<void> {
     const listing = listings[n % listings.length];
     if (!listing) return;
     const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
-    await db.transaction().execute((trx) =>
-      recordEvent(trx, { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data }),
-    );
+    await db
+      .transaction()
+      .execute((trx) =>
+        recordEvent(trx, { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data }),
+      );
   }
 }
 

@@ -21,13 +21,16 @@ test("P-11: two web processes and two workers behave as one: whoever acts where,
   const watchers: { person: Viewer; streams: SseClient[] }[] = [];
   for (let n = 0; n < 8; n += 1) {
     const person = await createPerson(world.db, { role: "buyer" });
-    for (const listing of listings.filter((_, at) => (at + n) % 3 !== 0)) await watchListing(world.db, person, listing.id);
+    for (const listing of listings.filter((_, at) => (at + n) % 3 !== 0))
+      await watchListing(world.db, person, listing.id);
     const cookie = await fleet.signIn(webAt(n), person);
     watchers.push({ person, streams: await Promise.all(webs.map((web) => fleet.stream(web, cookie))) });
   }
   const cookies = { [sol.id]: await fleet.signIn(webAt(0), sol), [rita.id]: await fleet.signIn(webAt(1), rita) };
   for (let round = 0; round < 6; round += 1) {
-    await Promise.all(listings.map((listing, at) => change(listing, webAt(round + at), cookies[listing.sellerId] ?? "")));
+    await Promise.all(
+      listings.map((listing, at) => change(listing, webAt(round + at), cookies[listing.sellerId] ?? "")),
+    );
   }
   await fleet.allDelivered();
   for (const { person, streams } of watchers) {

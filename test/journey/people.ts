@@ -7,7 +7,11 @@ import { PASSWORD } from "../cast.ts";
 export type AtBrowser = { context: BrowserContext; page: Page; requests: string[]; problems: string[] };
 
 /** @param options of the browser's profile, such as javaScriptEnabled */
-export async function atBrowser(url: string, person: Viewer, options: Parameters<typeof openContext>[0] = {}): Promise<AtBrowser> {
+export async function atBrowser(
+  url: string,
+  person: Pick<Viewer, "email">,
+  options: Parameters<typeof openContext>[0] = {},
+): Promise<AtBrowser> {
   const context = await openContext({ baseURL: url, locale: "en-GB", ...options });
   const page = await context.newPage();
   const requests: string[] = [];

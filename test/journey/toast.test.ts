@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { publishedListing } from "../cast.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { type AtBrowser, atBrowser, live } from "./people.ts";
 
 const TIMES = 50;
@@ -82,7 +82,9 @@ async function actAsSol(status: string, id: number): Promise<number> {
     await actions.getByText("Reserve for a buyer").click();
     await actions.getByLabel("Buyer").fill(fleet.world.cast.bea.email);
   }
-  const button = actions.getByRole("button", { name: status === "reserved" ? "Reserve" : "Release", exact: status === "reserved" }).first();
+  const button = actions
+    .getByRole("button", { name: status === "reserved" ? "Reserve" : "Release", exact: status === "reserved" })
+    .first();
   const clicking = button.evaluate((element) => {
     const { promise, resolve } = Promise.withResolvers<number>();
     element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });

@@ -23,9 +23,11 @@ afterAll(() => world.close());
 async function happen(listing: ListingView): Promise<number> {
   const { db, cast } = world;
   const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
-  return db.transaction().execute((trx) =>
-    recordEvent(trx, { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data }),
-  );
+  return db
+    .transaction()
+    .execute((trx) =>
+      recordEvent(trx, { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data }),
+    );
 }
 
 async function watcher(): Promise<Viewer> {
@@ -140,8 +142,10 @@ test("a change that is rolled back leaves no event, no job, and tells nobody", a
   const [listing] = listings;
   if (!listing) throw new Error("there are no listings");
   const count = async () =>
-    (await sql<{ events: number; jobs: number }>`
-      select (select count(*) from events) as events, (select count(*) from graphile_worker.jobs) as jobs`.execute(db)).rows[0];
+    (
+      await sql<{ events: number; jobs: number }>`
+      select (select count(*) from events) as events, (select count(*) from graphile_worker.jobs) as jobs`.execute(db)
+    ).rows[0];
   const before = await count();
   const undone = db.transaction().execute(async (trx) => {
     const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };

@@ -40,7 +40,8 @@ async function toldBy(act: () => Promise<unknown>): Promise<Record<string, strin
   const told: Record<string, string> = {};
   for (const [name, person] of Object.entries(people)) {
     const fresh = await readAfter(world.db, person.id, before.get(name) ?? 0, 10);
-    if (fresh.length > 0) told[name] = fresh.map((notice) => `${notice.reason}: ${rowFor(notice, "en-GB").headline}`).join(" | ");
+    if (fresh.length > 0)
+      told[name] = fresh.map((notice) => `${notice.reason}: ${rowFor(notice, "en-GB").headline}`).join(" | ");
   }
   return told;
 }
@@ -74,7 +75,8 @@ test("listing_updated: watchers and those who asked are told of the net change; 
     const input = { ...someStock(), title: "Copper", priceMinor: 800_00, quantity: 1000 };
     await updateListing(db, cast.sol, await now(), input);
   });
-  const words = "Serrano Metals lowered the price of Copper from €845.50 to €800.00 and changed the quantity from 1,200 to 1,000 kg";
+  const words =
+    "Serrano Metals lowered the price of Copper from €845.50 to €800.00 and changed the quantity from 1,200 to 1,000 kg";
   expect(told).toEqual({ wanda: `watching: ${words}`, otto: `your_enquiry: ${words}` });
 });
 
@@ -83,7 +85,16 @@ test("listing_updated: the buyer it is reserved for is told as such; an admin's 
   await reserved();
   const told = await toldBy(async () => {
     const { title, category, unit, currency, location, quantity, priceMinor } = listing;
-    await updateListing(db, cast.ada, await now(), { title, category, unit, currency, location, quantity, priceMinor, description: "New" });
+    await updateListing(db, cast.ada, await now(), {
+      title,
+      category,
+      unit,
+      currency,
+      location,
+      quantity,
+      priceMinor,
+      description: "New",
+    });
   });
   const words = `Stockbell edited the description of ${listing.title}`;
   expect(told).toEqual({
@@ -97,7 +108,11 @@ test("listing_updated: the buyer it is reserved for is told as such; an admin's 
 test("listing_reserved: the buyer hears 'for you', the others never who the buyer is; the seller and rivals are not told", async () => {
   const told = await toldBy(() => reserve(world.cast.sol));
   const words = `Serrano Metals reserved ${listing.title}`;
-  expect(told).toEqual({ bea: `reserved_for_you: ${words} for you`, wanda: `watching: ${words}`, otto: `your_enquiry: ${words}` });
+  expect(told).toEqual({
+    bea: `reserved_for_you: ${words} for you`,
+    wanda: `watching: ${words}`,
+    otto: `your_enquiry: ${words}`,
+  });
   expect(JSON.stringify([told["wanda"], told["otto"]])).not.toMatch(/Bea|Brandt/);
 });
 
@@ -133,7 +148,11 @@ test("listing_sold: the buyer, watchers and those who asked are told; the seller
   await reserved();
   const told = await toldBy(async () => sellListing(world.db, world.cast.sol, await now()));
   const words = `Serrano Metals sold ${listing.title}`;
-  expect(told).toEqual({ bea: `reserved_for_you: ${words} to you`, wanda: `watching: ${words}`, otto: `your_enquiry: ${words}` });
+  expect(told).toEqual({
+    bea: `reserved_for_you: ${words} to you`,
+    wanda: `watching: ${words}`,
+    otto: `your_enquiry: ${words}`,
+  });
 });
 
 test("listing_sold: the seller is told when an admin did it, and the admin is not", async () => {
@@ -147,7 +166,11 @@ test("listing_withdrawn: watchers, those who asked and the buyer it was reserved
   await reserved();
   const told = await toldBy(async () => withdrawListing(world.db, world.cast.sol, await now()));
   const words = `Serrano Metals withdrew ${listing.title}`;
-  expect(told).toEqual({ bea: `your_reservation: ${words}`, wanda: `watching: ${words}`, otto: `your_enquiry: ${words}` });
+  expect(told).toEqual({
+    bea: `your_reservation: ${words}`,
+    wanda: `watching: ${words}`,
+    otto: `your_enquiry: ${words}`,
+  });
 });
 
 test("listing_relisted: watchers and those who asked hear that it is available again; others do not", async () => {

@@ -113,7 +113,9 @@ test("S-09: a session that runs out ends its streams within two seconds; one tha
   const bea = await listener();
   const otto = await listener();
   const expire = (person: Viewer, at: Date) =>
-    sql`update sessions set expire = ${at} where sess -> 'passport' ->> 'user' = ${String(person.id)}`.execute(world.db);
+    sql`update sessions set expire = ${at} where sess -> 'passport' ->> 'user' = ${String(person.id)}`.execute(
+      world.db,
+    );
   const soon = new Date(Date.now() + 1000);
   await expire(bea.person, soon);
   for (const server of [here, there]) {
@@ -128,7 +130,11 @@ test("S-09: a session that runs out ends its streams within two seconds; one tha
 test("S-10: neither a stream nor polling prolongs a session, and an ended stream brings none back", async () => {
   const bea = await listener();
   const expiry = async () =>
-    (await sql`select expire from sessions where sess -> 'passport' ->> 'user' = ${String(bea.person.id)}`.execute(world.db)).rows;
+    (
+      await sql`select expire from sessions where sess -> 'passport' ->> 'user' = ${String(bea.person.id)}`.execute(
+        world.db,
+      )
+    ).rows;
   const before = await expiry();
   await fetch(`${here.url}/stream/fallback?after=0`, { headers: { Cookie: bea.cookie } });
   const third = await here.stream(bea.cookie);

@@ -5,12 +5,28 @@ import { openContext } from "../browser.ts";
 import { createParser, type ReceivedEvent } from "../sse.ts";
 import { serveBody } from "./serve.ts";
 
-const nasty = fc.array(
-  fc.oneof(
-    fc.string({ unit: "binary" }),
-    fc.constantFrom("\r", "\n", "\r\n", "\u2028", "\0", "\uFEFF", " ", ":", "data: x", "event: bye", "id: 9", "retry: 1", "\n\n"),
-  ),
-).map((parts) => parts.join(""));
+const nasty = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom(
+        "\r",
+        "\n",
+        "\r\n",
+        "\u2028",
+        "\0",
+        "\uFEFF",
+        " ",
+        ":",
+        "data: x",
+        "event: bye",
+        "id: 9",
+        "retry: 1",
+        "\n\n",
+      ),
+    ),
+  )
+  .map((parts) => parts.join(""));
 
 // What a parser may make of line breaks is "\n"; a lone half of a pair has no UTF-8.
 function asReceived(text: string): string {
@@ -27,15 +43,25 @@ test("R-20: whatever people typed, a parser reads back exactly the one event tha
   fc.assert(
     fc.property(nasty, fc.option(fc.nat(), { nil: undefined }), (data, id) => {
       const events = parse(frame("toast", data, id));
-      expect(events).toEqual([{ event: "toast", data: data.replace(/\r\n|\r/g, "\n"), id: id === undefined ? null : String(id) }]);
+      expect(events).toEqual([
+        { event: "toast", data: data.replace(/\r\n|\r/g, "\n"), id: id === undefined ? null : String(id) },
+      ]);
     }),
     { numRuns: 500 },
   );
 });
 
 test("R-20: the browser's own parser reads back exactly the one event that was sent", async () => {
-  const samples = [...fc.sample(nasty, { numRuns: 60, seed: 20 }), "<p>one\ntwo</p>\n\nevent: signed-out\ndata: x\n\n", " leads", ""];
-  const server = await serveBody("text/event-stream", samples.map((text, at) => frame("toast", text, at + 1)).join("") + frame("bye", "end"));
+  const samples = [
+    ...fc.sample(nasty, { numRuns: 60, seed: 20 }),
+    "<p>one\ntwo</p>\n\nevent: signed-out\ndata: x\n\n",
+    " leads",
+    "",
+  ];
+  const server = await serveBody(
+    "text/event-stream",
+    samples.map((text, at) => frame("toast", text, at + 1)).join("") + frame("bye", "end"),
+  );
   const page = await (await openContext()).newPage();
   await page.goto(`${server.url}/empty`);
   const received = await page.evaluate(

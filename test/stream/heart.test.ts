@@ -26,7 +26,11 @@ function hubOf(size: number) {
       };
     }),
   );
-  const hub = { streams, people: new Map([[0, { last: 9 }]]), end: (stream: { userId: number }) => ended.push(stream.userId) };
+  const hub = {
+    streams,
+    people: new Map([[0, { last: 9 }]]),
+    end: (stream: { userId: number }) => ended.push(stream.userId),
+  };
   return { hub: hub as unknown as Hub, beats, ended };
 }
 

@@ -41,7 +41,9 @@ async function happen(listingIds: number[], count: number): Promise<void> {
       select 'listing_withdrawn', ${world.cast.sol.id}, (${listingIds}::bigint[])[1 + n % ${listingIds.length}::int],
         jsonb_build_object('title', 'Copper', 'sellerId', ${world.cast.sol.id}::bigint, 'buyerId', null)
       from generate_series(1, ${count}::int) n returning id)
-    select count(graphile_worker.add_job('deliver_event', json_build_object('eventId', id))) from happened`.execute(world.db);
+    select count(graphile_worker.add_job('deliver_event', json_build_object('eventId', id))) from happened`.execute(
+    world.db,
+  );
 }
 
 async function killSubscribers(): Promise<void> {
@@ -78,14 +80,19 @@ test(`R-04: the bus's connection is killed ${KILLS} times in ${EVENTS} events: n
 }, 120_000);
 
 async function waiting(): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(world.db);
+  const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(
+    world.db,
+  );
   return rows[0]?.count ?? 0;
 }
 
 /** Ms until every stream has been told whatever was stored before the bus came back. */
 async function caughtUp(watchers: { person: Viewer; stream: SseClient }[]): Promise<number> {
   const began = performance.now();
-  const { rows } = await sql<{ userId: number; last: number }>`select user_id as "userId", last_seq as last from inboxes`.execute(world.db);
+  const { rows } = await sql<{
+    userId: number;
+    last: number;
+  }>`select user_id as "userId", last_seq as last from inboxes`.execute(world.db);
   const last = new Map(rows.map((row) => [row.userId, row.last]));
   for (const { person, stream } of watchers) {
     const wanted = last.get(person.id) ?? 0;

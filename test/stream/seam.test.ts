@@ -47,7 +47,9 @@ async function store(person: Viewer, from: number, count: number): Promise<void>
       update inboxes set last_seq = last_seq + ${count}, unread = unread + ${count}, unseen = unseen + ${count}, revision = revision + ${count}
       where user_id = ${person.id})
     insert into notifications (recipient_id, seq, event_id, reason)
-    select ${person.id}, n, ${firstEvent} + n - 1, 'watching' from generate_series(${from}::bigint, ${from + count - 1}::bigint) n`.execute(world.db);
+    select ${person.id}, n, ${firstEvent} + n - 1, 'watching' from generate_series(${from}::bigint, ${from + count - 1}::bigint) n`.execute(
+    world.db,
+  );
 }
 
 /** Rings for these numbers as a bad bus would: some bells are lost, some ring twice, and they ring in any order. */

@@ -64,7 +64,9 @@ test("hello comes first and says how the stream stands: fresh without a cursor, 
 });
 
 test("a toast reaches the one it concerns, numbered, with badge and inbox row; a rival seller and the actor get none", async () => {
-  const [bea, rita, sol] = await Promise.all([cookies.bea, cookies.rita, cookies.sol].map((cookie) => server.stream(cookie)));
+  const [bea, rita, sol] = await Promise.all(
+    [cookies.bea, cookies.rita, cookies.sol].map((cookie) => server.stream(cookie)),
+  );
   await reserve();
   const toast = await bea?.next(named("toast"));
   const seq = await lastOf("bea");
@@ -83,7 +85,9 @@ test("market: buyers, the owner and admins see the card change; a rival seller d
   );
   await reserve();
   for (const client of [bea, sol, ada]) {
-    const card = await client?.next(({ event, data }) => event === "market" && data.includes(`id="card-${listing.id}"`));
+    const card = await client?.next(
+      ({ event, data }) => event === "market" && data.includes(`id="card-${listing.id}"`),
+    );
     expect(card?.data).toContain('data-status="reserved"');
     expect(card?.id).toBeNull();
   }
@@ -95,7 +99,9 @@ test("market: buyers, the owner and admins see the card change; a rival seller d
 });
 
 test("market: only its owner and the buyer it is reserved for are shown what is theirs to do", async () => {
-  const [bea, otto, sol] = await Promise.all([cookies.bea, cookies.otto, cookies.sol].map((cookie) => server.stream(cookie)));
+  const [bea, otto, sol] = await Promise.all(
+    [cookies.bea, cookies.otto, cookies.sol].map((cookie) => server.stream(cookie)),
+  );
   await reserve();
   const [forBea, forOtto, forSol] = await Promise.all([bea, otto, sol].map((client) => client?.next(named("market"))));
   expect(forSol?.data).toContain(`/listings/${listing.id}/release`);
@@ -117,7 +123,9 @@ test("market: a burst is at most four messages a second, and the latest state wi
 });
 
 test("oversight: an admin sees every event as it happens; nobody else gets one", async () => {
-  const [ada, bea, sol] = await Promise.all([cookies.ada, cookies.bea, cookies.sol].map((cookie) => server.stream(cookie)));
+  const [ada, bea, sol] = await Promise.all(
+    [cookies.ada, cookies.bea, cookies.sol].map((cookie) => server.stream(cookie)),
+  );
   await reserve();
   const event = await ada?.next(({ event, data }) => event === "oversight" && data.includes("listing_reserved"));
   expect(event?.data).toContain(listing.title);
@@ -166,7 +174,17 @@ test("up to three missed come each by itself, more than three as one summary wit
 
 test("R-13: any cursor whatever is answered in time, and with a reset where it cannot be honoured", async () => {
   const last = await lastOf("bea");
-  const junk = ["-1", String(last + 1), "9223372036854775808", "0190-uuid", "1.5", "1e3", " ", "'; drop table users", "x".repeat(8000)];
+  const junk = [
+    "-1",
+    String(last + 1),
+    "9223372036854775808",
+    "0190-uuid",
+    "1.5",
+    "1e3",
+    " ",
+    "'; drop table users",
+    "x".repeat(8000),
+  ];
   for (const cursor of junk) {
     const began = performance.now();
     const client = await server.stream(cookies.bea, `?lastEventId=${encodeURIComponent(cursor)}`);
@@ -191,7 +209,10 @@ test("R-13: a cursor far behind replays at most 200 rows and counts the rest in 
 });
 
 test("nothing in the address names a user: another's id changes nothing", async () => {
-  const rita = await server.stream(cookies.rita, `?user=${world.cast.bea.id}&u=${world.cast.bea.id}&channel=user:${world.cast.bea.id}`);
+  const rita = await server.stream(
+    cookies.rita,
+    `?user=${world.cast.bea.id}&u=${world.cast.bea.id}&channel=user:${world.cast.bea.id}`,
+  );
   const bea = await server.stream(cookies.bea);
   await reserve();
   await bea.next(named("toast"));
@@ -210,7 +231,9 @@ test("polling brings the same toast, badge, row and card from the same cursor, a
   const cursor = await lastOf("bea");
   const since = new Date().toISOString();
   await reserve();
-  const answer = await fetch(`${server.url}/stream/fallback?after=${cursor}&since=${since}`, { headers: { Cookie: cookies.bea } });
+  const answer = await fetch(`${server.url}/stream/fallback?after=${cursor}&since=${since}`, {
+    headers: { Cookie: cookies.bea },
+  });
   const html = await answer.text();
   expect(answer.status).toBe(200);
   expect(html).toContain(`<article class="toast" data-notification="${cursor + 1}"`);

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { seedDemo } from "../src/demo.ts";
+import { createWorld } from "./world.ts";
+
+test("the demo fills an empty database by real actions, and the worker makes its notifications", async () => {
+  const world = await createWorld();
+  try {
+    await expect(seedDemo(world.db)).rejects.toThrow("there are people in this database already");
+    const { db } = world;
+    for (const table of ["inboxes", "users"] as const) await db.deleteFrom(table).execute();
+    await seedDemo(db);
+    await world.drain();
+    const people = await db
+      .selectFrom("users")
+      .innerJoin("inboxes", "user_id", "id")
+      .select(["email", "unread"])
+      .execute();
+    const unread = Object.fromEntries(people.map((person) => [person.email, person.unread]));
+    expect(unread).toMatchObject({ "bea@demo.test": expect.any(Number), "ada@demo.test": 0 });
+    for (const name of ["bea", "otto", "sol", "rita"]) expect(unread[`${name}@demo.test`]).toBeGreaterThan(0);
+    const stock = await db.selectFrom("listings").select(["seller_id", "status"]).execute();
+    const sellers = [...Map.groupBy(stock, ({ seller_id }) => seller_id).values()];
+    expect(sellers.map((listings) => listings.length >= 10)).toEqual([true, true]);
+    expect(new Set(stock.map(({ status }) => status))).toEqual(new Set(["available", "reserved", "sold", "withdrawn"]));
+    await expect(seedDemo(db)).rejects.toThrow("demo people join nobody");
+  } finally {
+    await world.close();
+  }
+});

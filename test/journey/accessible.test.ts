@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openContext } from "../browser.ts";
+import { serve, type TestServer } from "../server.ts";
+import { createWorld, type World } from "../world.ts";
+import { atBrowser } from "./people.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let world: World;
+let server: TestServer;
+
+beforeAll(async () => {
+  world = await createWorld({ demo: true });
+  await world.drain();
+  server = await serve(world);
+});
+afterAll(async () => {
+  await server.close();
+  await world.close();
+});
+
+/** What axe finds wrong with a page, as "rule: element". */
+async function wrongWith(page: Page): Promise<string[]> {
+  // The page's own policy lets no script in; the tester's comes in by the debugger.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axe });
+  const { result } = await session.send("Runtime.evaluate", {
+    expression: `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
+      .then(({ violations }) => JSON.stringify(violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ": " + target))))`,
+    awaitPromise: true,
+  });
+  return JSON.parse(result.value);
+}
+
+const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
+  ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
+  ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/account"]],
+  ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/new"]],
+  ["ada", ["/oversight"]],
+];
+
+test.each(visits)(
+  "axe finds nothing wrong with the pages of '%s', wide and light, narrow and dark",
+  async (who, paths) => {
+    const wide = { viewport: { width: 1280, height: 900 }, colorScheme: "light" } as const;
+    const narrow = { viewport: { width: 320, height: 640 }, colorScheme: "dark" } as const;
+    for (const look of [wide, narrow]) {
+      const page = who
+        ? (await atBrowser(server.url, { email: `${who}@demo.test` }, look)).page
+        : await strangerPage(look);
+      for (const path of paths) {
+        await page.goto(server.url + path);
+        expect({ path, wrong: await wrongWith(page) }).toEqual({ path, wrong: [] });
+        const width = await page.evaluate(
+          () =>
+            (globalThis as unknown as { document: { documentElement: { scrollWidth: number } } }).document
+              .documentElement.scrollWidth,
+        );
+        expect({ path, width }).toEqual({ path, width: look.viewport.width });
+      }
+      await page.context().close();
+    }
+  },
+  60_000,
+);
+
+async function strangerPage(look: object): Promise<Page> {
+  return (await openContext(look)).newPage();
+}
