@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
-import { ConflictError, DomainError, NotFoundError, SignedOutError } from "./errors.ts";
+import { ConflictError, DomainError, ForbiddenError, NotFoundError, SignedOutError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { ownPath } from "./own-path.ts";
 import { sendFragment, sendPage, wantsFragment } from "./views.ts";
@@ -7,6 +7,8 @@ import { sendFragment, sendPage, wantsFragment } from "./views.ts";
 /** What went wrong, as its reader is to know it. */
 type Problem = { status: number; view: string; message?: string; link?: { href: string; text: string } };
 
+// Where an error says no more than its kind, the page has better words.
+const USUAL = [new NotFoundError().message, new ForbiddenError().message];
 const SIGN_IN = { href: "/sign-in", text: "Sign in" };
 
 /** Whatever no route took. */
@@ -60,10 +62,14 @@ function problemOf(error: unknown, req: Request): Problem {
   if (error instanceof ConflictError)
     return { status: 409, view: "conflict", message: error.message, ...present(error) };
   if (error instanceof SignedOutError) return { status: 401, view: "refused", message: error.message, link: SIGN_IN };
-  if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), message: error.message };
+  if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), ...wordsOf(error) };
   if (isUnavailable(error)) return { status: 503, view: "unavailable", link: again(req) };
   const status = refusedStatus(error);
   return status ? { status, view: viewOf(status) } : { status: 500, view: "error" };
+}
+
+function wordsOf({ message }: DomainError): Pick<Problem, "message"> {
+  return USUAL.includes(message) ? {} : { message };
 }
 
 function present({ listingId }: ConflictError): Pick<Problem, "link"> {

@@ -20,17 +20,21 @@ const DATA = path.join(import.meta.dirname, "../.data/postgres");
  * Everything in one process: the database where none is given, its schema, the demo people where there is nobody, the
  * worker and the web.
  * @param stops gets, as each part starts, what stops it; also when a later part fails
+ * @param interruption ends it between two steps
  * @returns the line that tells where it is
  */
-async function startAll(config: Config, stops: Stop[]): Promise<string> {
+async function startAll(config: Config, stops: Stop[], interruption: AbortSignal): Promise<string> {
   await refuseTakenPort(config);
   const databaseUrl = config.databaseUrl ?? (await startDatabase(stops));
+  interruption.throwIfAborted();
   const settings = { ...config, databaseUrl };
   await migrate(settings).catch((error) => {
     if (config.databaseUrl) fatal("Stockbell cannot use the database of DATABASE_URL", error);
     throw error;
   });
+  interruption.throwIfAborted();
   if (!config.databaseUrl) await seedIfEmpty(settings);
+  interruption.throwIfAborted();
   // What a person at a terminal reads is one line, unless more is asked for.
   const log = createLog("start", process.env.LOG_LEVEL ? config.logLevel : "warn");
   const bus = createBus(settings, log);
@@ -82,23 +86,26 @@ function signIns(): string {
 
 function main(): void {
   const stops: Stop[] = [];
-  let interrupted = false;
-  const started = startAll(configOrExit("start"), stops);
-  const stopAll = async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  };
+  const interruption = new AbortController();
+  const started = startAll(configOrExit("start"), stops, interruption.signal);
+  let stopped: Promise<void> | undefined;
+  const stopAll = () => (stopped ??= inTurn(stops.toReversed()));
   stopOnSignal(async () => {
-    interrupted = true;
+    interruption.abort();
     await started.catch(() => {});
     await stopAll();
   });
   started.then(
-    (line) => interrupted || console.log(line),
+    (line) => interruption.signal.aborted || console.log(line),
     async (error) => {
       await stopAll();
-      if (!interrupted) fatal("Stockbell cannot start", error);
+      if (!interruption.signal.aborted) fatal("Stockbell cannot start", error);
     },
   );
+}
+
+async function inTurn(stops: Stop[]): Promise<void> {
+  for (const stop of stops) await stop();
 }
 
 main();

@@ -27,7 +27,9 @@ const secret = "select password_hash from users at /srv/app/src/users.ts:12";
 describe("an error", () => {
   test.each([
     [new NotFoundError(), 404, "There is nothing here"],
-    [new ForbiddenError(), 403, "Your account cannot do this."],
+    [new ForbiddenError(), 403, "This part of Stockbell is for another role."],
+    [new ForbiddenError("Not from here."), 403, "Not from here."],
+    [new NotFoundError("There is no such session."), 404, "There is no such session."],
     [new ConflictError("Somebody has reserved it.", 12), 409, "Somebody has reserved it."],
     [new InvalidError({ title: "Enter a title." }), 422, "Please check what you entered."],
     [new DomainError(429, "Wait a minute."), 429, "Wait a minute."],
@@ -120,8 +122,8 @@ describe("a database that is away is 503 with Retry-After", () => {
     const world = await createWorld();
     onTestFinished(() => world.close());
     const busy = createPool({ ...settings, databaseUrl: world.databaseUrl }, 1);
-    busy.options.connectionTimeoutMillis = 100;
     const held = await busy.connect();
+    busy.options.connectionTimeoutMillis = 100;
     expect((await request(querying(() => busy.query("select 1"))).get("/")).status).toBe(503);
     await held.query("set statement_timeout = 50");
     expect((await request(querying(() => held.query("select pg_sleep(5)"))).get("/")).status).toBe(503);

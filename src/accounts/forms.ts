@@ -14,12 +14,13 @@ const newPassword = z
 const presentPassword = (missing: string) =>
   z.string({ error: missing }).min(1, missing).max(200, "That password is longer than any can be.");
 
+// In the order of the page, so that the summary of errors is.
 export const signUpForm = z.object({
+  role: z.enum(["buyer", "seller"], "Choose whether you buy or sell."),
   name: line("your name", 100),
   company: line("your company's name", 120),
   email,
   password: newPassword,
-  role: z.enum(["buyer", "seller"], "Choose whether you buy or sell."),
 });
 
 export const signInForm = z.object({

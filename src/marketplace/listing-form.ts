@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { line, parseForm, text } from "../forms.ts";
 import { decimalOf, price, quantity } from "./amounts.ts";
-import { categories, currencies, isCurrency, keysOf, units } from "./choices.ts";
+import { type Currency, categories, currencies, isCurrency, keysOf, units } from "./choices.ts";
 import type { ListingView } from "./listings.ts";
 
 /** What a seller says of their stock; `priceMinor` is that of one unit, in minor units of the currency. */
@@ -22,8 +22,7 @@ export type ListingInput = {
  */
 export function parseListing(body: unknown): ListingInput {
   const typed = typeof body === "object" && body !== null && "currency" in body ? body.currency : null;
-  const form = fields.extend({ price: price(isCurrency(typed) ? typed : null) });
-  const { price: priceMinor, ...rest } = parseForm(form, body);
+  const { price: priceMinor, ...rest } = parseForm(formIn(isCurrency(typed) ? typed : null), body);
   return { ...rest, priceMinor };
 }
 
@@ -34,12 +33,16 @@ export function valuesOf(listing: ListingView): Record<string, string> {
   return { title, description, category, unit, currency, location, version: String(version), ...typed };
 }
 
-const fields = z.object({
-  title: line("a title", 120),
-  description: text("a description", 4000),
-  category: z.enum(keysOf(categories), { error: "Choose a category from the list." }),
-  quantity: quantity(),
-  unit: z.enum(keysOf(units), { error: "Choose a unit from the list." }),
-  currency: z.enum(keysOf(currencies), { error: "Choose a currency from the list." }),
-  location: line("where the stock is", 120),
-});
+// In the order of the page, which is the order in which mistakes are listed.
+function formIn(currency: Currency | null) {
+  return z.object({
+    title: line("a title", 120),
+    description: text("a description", 4000),
+    category: z.enum(keysOf(categories), { error: "Choose a category from the list." }),
+    quantity: quantity(),
+    unit: z.enum(keysOf(units), { error: "Choose a unit from the list." }),
+    price: price(currency),
+    currency: z.enum(keysOf(currencies), { error: "Choose a currency from the list." }),
+    location: line("where the stock is", 120),
+  });
+}
