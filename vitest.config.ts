@@ -4,9 +4,11 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/global-setup.ts",
-    // A process for each file: what a file starts dies with it, and a blocked event loop is nobody else's.
+    setupFiles: "test/after-each-file.ts",
+    // Few processes for all files: each would take a second to load everything anew.
     pool: "forks",
-    maxWorkers: 2,
+    isolate: false,
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ["default"],

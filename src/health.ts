@@ -5,7 +5,7 @@ import { allow } from "./access.ts";
 import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
-import { migrationNames } from "./release.ts";
+import { migrationNames } from "./migrations.ts";
 
 type Parts = {
   config: Pick<Config, "metricsToken">;

@@ -20,7 +20,8 @@ export type StreamEnding = {
 };
 
 export type JobName = keyof Jobs;
-export type TaskHandlers = { [K in JobName]: (payload: Jobs[K]) => Promise<void> };
+/** What is done for each job; `attempt` is 1 the first time that it runs. */
+export type TaskHandlers = { [K in JobName]: (payload: Jobs[K], attempt: number) => Promise<void> };
 
 /**
  * Puts a job into the queue, as SQL, so that it joins the caller's transaction and is there if that commits.

@@ -7,10 +7,10 @@ import { createDb, createPool } from "./db.ts";
 import { DEMO_PASSWORD, demoPeople, seedDemo } from "./demo.ts";
 import { startPostgres } from "./embedded.ts";
 import { createLog } from "./log.ts";
+import { migrate } from "./migrate.ts";
 import { configOrExit, fatal, stopOnSignal } from "./process.ts";
-import { migrate } from "./release.ts";
-import { startWeb } from "./web.ts";
-import { startWorker } from "./worker.ts";
+import { startWorker } from "./runner.ts";
+import { startWeb } from "./server.ts";
 
 type Stop = () => Promise<void>;
 

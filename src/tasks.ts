@@ -1,4 +1,4 @@
-import type { TaskList } from "graphile-worker";
+import type { JobHelpers, TaskList } from "graphile-worker";
 import type { Kysely } from "kysely";
 import type { Bus } from "./bus.ts";
 import type { Database } from "./db.ts";
@@ -13,7 +13,7 @@ type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 /** What each job does. Handlers throw to be tried again, return quietly when their subject is gone, and may run twice. */
 export function createTasks({ db, bus, log }: Parts): TaskHandlers {
   return {
-    deliver_event: ({ eventId }) => deliverEvent({ db, bus, log }, eventId),
+    deliver_event: ({ eventId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt),
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
     end_streams: (ending) => endStreams(bus, ending),
@@ -22,6 +22,8 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
 
 /** The same for graphile-worker. */
 export function taskList(tasks: TaskHandlers): TaskList {
-  const entries = Object.entries(tasks) as [keyof Jobs, (payload: unknown) => Promise<void>][];
-  return Object.fromEntries(entries.map(([name, task]) => [name, (payload: unknown) => task(payload)]));
+  const entries = Object.entries(tasks) as [keyof Jobs, (payload: unknown, attempt: number) => Promise<void>][];
+  return Object.fromEntries(
+    entries.map(([name, task]) => [name, (payload: unknown, { job }: JobHelpers) => task(payload, job.attempts)]),
+  );
 }

@@ -1,5 +1,4 @@
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
-import { afterAll } from "vitest";
 import { findChromium } from "./installed.ts";
 
 const FLAGS = [
@@ -24,13 +23,11 @@ export async function openContext(options: Parameters<Browser["newContext"]>[0] 
 }
 
 /** Closes Chromium and every page of it; the next openBrowser() starts another. */
-async function closeBrowser(): Promise<void> {
+export async function closeBrowser(): Promise<void> {
   const browser = await launched;
   launched = undefined;
   await browser?.close();
 }
-
-afterAll(closeBrowser);
 
 function launch(): Promise<Browser> {
   const executablePath = findChromium();

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Viewer } from "../src/access.ts";
 import { hashPassword } from "../src/accounts/passwords.ts";
 import { createUser } from "../src/accounts/users.ts";
@@ -28,6 +28,40 @@ export async function createPerson(db: Db, given: Partial<Omit<Viewer, "id">> & 
     ...given,
   };
   return createUser(db, { ...person, passwordHash: await hash });
+}
+
+/** Many buyers at once, each with an empty inbox, none of whom can sign in. */
+export async function createCrowd(db: Db, size: number): Promise<{ id: number }[]> {
+  const { rows } = await sql<{ id: number }>`
+    with people as (
+      insert into users (email, name, company, role, password_hash)
+      select 'crowd-' || gen_random_uuid() || '@demo.test', 'One of many', 'Company ' || n, 'buyer', 'none'
+      from generate_series(1, ${size}::int) n returning id)
+    insert into inboxes (user_id) select id from people returning user_id as id`.execute(db);
+  return rows;
+}
+
+/** Posts a form as our own pages do. */
+export function postForm(
+  url: string,
+  cookie: string,
+  fields: Record<string, string> = {},
+  headers = {},
+): Promise<Response> {
+  return fetch(url, {
+    method: "POST",
+    redirect: "manual",
+    headers: { Cookie: cookie, "Sec-Fetch-Site": "same-origin", ...headers },
+    body: new URLSearchParams(fields),
+  });
+}
+
+/** Signs somebody of the cast in through the form. @returns the cookie */
+export async function signIn(url: string, { email }: Pick<Viewer, "email">): Promise<string> {
+  const answer = await postForm(`${url}/sign-in`, "", { email, password: PASSWORD });
+  const cookie = answer.headers.getSetCookie().at(-1)?.split(";")[0];
+  if (answer.status !== 303 || !cookie) throw new Error(`${email} could not sign in: ${answer.status}`);
+  return cookie;
 }
 
 /** Stock that a seller has just published, by the real action, so that its event and its job are there. */

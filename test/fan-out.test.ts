@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findListings, type ListingView } from "../src/marketplace/listings.ts";
-import { publishedListing } from "./cast.ts";
+import { createCrowd, publishedListing } from "./cast.ts";
 import { type Fleet, startFleet } from "./fleet/fleet.ts";
 import { until } from "./processes.ts";
 
@@ -9,15 +9,11 @@ const WATCHERS = 5000;
 const ROUNDS = 30;
 
 let fleet: Fleet;
+let crowd: number[];
 
 beforeAll(async () => {
   fleet = await startFleet(1, 1);
-  await sql`
-    insert into users (email, name, company, role, password_hash)
-    select 'watcher-' || n || '@demo.test', 'Watcher ' || n, 'Company ' || n, 'buyer', 'none' from generate_series(1, ${WATCHERS}::int) n`.execute(
-    fleet.world.db,
-  );
-  await sql`insert into inboxes (user_id) select id from users where email like 'watcher-%'`.execute(fleet.world.db);
+  crowd = (await createCrowd(fleet.world.db, WATCHERS)).map(({ id }) => id);
 });
 afterAll(() => fleet.close());
 
@@ -28,9 +24,7 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
   const cookie = await fleet.signIn(web, world.cast.sol);
   const quiet = await publishedListing(world.db, world.cast.sol);
   const loud = await publishedListing(world.db, world.cast.sol);
-  await sql`insert into watches (user_id, listing_id) select id, ${loud.id} from users where email like 'watcher-%'`.execute(
-    world.db,
-  );
+  await sql`insert into watches (user_id, listing_id) select unnest(${crowd}::bigint[]), ${loud.id}`.execute(world.db);
 
   const act = async (listing: ListingView) => {
     const [present] = await findListings(world.db, [listing.id]);
@@ -66,16 +60,13 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
 
 async function fewestTold(): Promise<number> {
   const { rows } = await sql<{ least: number }>`
-    select min(last_seq) as least from inboxes join users on users.id = user_id where email like 'watcher-%'`.execute(
-    fleet.world.db,
-  );
+    select min(last_seq) as least from inboxes where user_id = any(${crowd}::bigint[])`.execute(fleet.world.db);
   return rows[0]?.least ?? 0;
 }
 
 async function inboxesAreRight(): Promise<boolean> {
   const { rows } = await sql<{ wrong: number }>`
-    select count(*) as wrong from inboxes join users on users.id = user_id
-    where email like 'watcher-%' and (last_seq <> ${ROUNDS} or unread <> ${ROUNDS} or ${ROUNDS} <>
+    select count(*) as wrong from inboxes where user_id = any(${crowd}::bigint[]) and (last_seq <> ${ROUNDS} or unread <> ${ROUNDS} or ${ROUNDS} <>
       (select count(distinct seq) from notifications where recipient_id = user_id and seq between 1 and ${ROUNDS}))`.execute(
     fleet.world.db,
   );

@@ -5,7 +5,7 @@ import path from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startPostgres } from "../src/embedded.ts";
-import { migrate } from "../src/release.ts";
+import { migrate } from "../src/migrate.ts";
 import { findChromium, isInstalled } from "./installed.ts";
 import { startRedis } from "./redis.ts";
 

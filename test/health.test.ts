@@ -9,7 +9,8 @@ import { healthRoutes } from "../src/health.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { addJob } from "../src/queue.ts";
 import { createSite, get, type Site } from "./accounts/site.ts";
-import { freePort, startProcess, until } from "./processes.ts";
+import { timeAtRest } from "./at-rest.ts";
+import { freePort, startProcess, type TestProcess, until } from "./processes.ts";
 import { createWorld } from "./world.ts";
 
 const TOKEN = "a-token-for-scrapes-1234";
@@ -129,23 +130,22 @@ describe("/metrics", () => {
 
 test("P-04: a web process serves within three seconds of its start, although Redis is away, and stays", async () => {
   const world = await createWorld();
-  const port = await freePort();
-  const env = {
-    ...{ DATABASE_URL: world.databaseUrl, REDIS_URL: `redis://127.0.0.1:${await freePort()}` },
-    ...{ PORT: String(port), NODE_ENV: "test" },
-  };
-  const began = performance.now();
-  const web = await startProcess("src/web.ts", { env });
-  await until(async () => (await statusOf(`${web.url}/livez`)) === 200);
-  expect(performance.now() - began).toBeLessThan(3000);
-  const ready = await fetch(`${web.url}/readyz`);
+  onTestFinished(() => world.close());
+  const [port, nobodys] = [await freePort(), await freePort()];
+  const env = { DATABASE_URL: world.databaseUrl, REDIS_URL: `redis://127.0.0.1:${nobodys}`, PORT: String(port) };
+  const url = `http://127.0.0.1:${port}`;
+  let web: TestProcess | undefined;
+  const took = await timeAtRest(async () => {
+    web = await startProcess("src/web.ts", { env });
+    await until(async () => (await statusOf(`${url}/livez`)) === 200, 30_000);
+  });
+  expect(took).toBeLessThan(3000);
+  const ready = await fetch(`${url}/readyz`);
   expect([ready.status, await ready.json()]).toEqual([200, { database: "ok", migrations: "ok", redis: "degraded" }]);
-  expect(await statusOf(`${web.url}/sign-in`)).toBe(200);
-  await web.waitForLog(/Redis cannot be reached/);
-  expect(await statusOf(`${web.url}/livez`)).toBe(200);
-  expect(await web.stop()).toEqual({ code: 0, signal: null });
-  await world.close();
-});
+  await web?.waitForLog(/Redis cannot be reached/);
+  expect(await statusOf(`${url}/sign-in`)).toBe(200);
+  expect(await web?.stop()).toEqual({ code: 0, signal: null });
+}, 60_000);
 
 /** The routes by themselves, with something of the site's replaced. */
 function health(other: Partial<Parameters<typeof healthRoutes>[0]>) {

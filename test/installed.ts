@@ -3,7 +3,7 @@ import path from "node:path";
 
 /** The machine's Chromium or Chrome, if it has one. */
 export function findChromium(): string | undefined {
-  return ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
+  return ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
 }
 
 /** Whether a program is on the PATH. */

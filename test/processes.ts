@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll } from "vitest";
 import { dyingWithParent } from "../src/run-as.ts";
 
 export { freePort } from "../src/postmaster.ts";
@@ -36,9 +35,10 @@ const ROOT = path.join(import.meta.dirname, "..");
 const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG"];
 const running = new Set<() => void>();
 
-afterAll(() => {
+/** Ends whatever a test file has left running. */
+export function killProcesses(): void {
   for (const kill of running) kill();
-});
+}
 
 /**
  * Starts one of our processes with the runtime that the tests run on. It sees of the environment only what it is given
@@ -50,7 +50,8 @@ export async function startProcess(file: string, { env = {}, root = ROOT, uid }:
   const [program = "", ...args] = [...command, path.join(root, file)];
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
-  const options = { cwd: root, env: { ...inherited, ...env }, ...identity };
+  const cache = { NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/node") };
+  const options = { cwd: root, env: { ...inherited, ...cache, ...env }, ...identity };
   return observe(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }), env.PORT);
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
-import { migrationNames } from "../src/release.ts";
+import { migrationNames } from "../src/migrations.ts";
 import { redisUrl } from "./database.ts";
 import { freePort, startProcess, until } from "./processes.ts";
 

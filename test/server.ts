@@ -6,7 +6,7 @@ import { createApp } from "../src/app.ts";
 import { findListings, findListingsChangedSince } from "../src/marketplace/listings.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { Hub } from "../src/stream/hub.ts";
-import { PASSWORD } from "./cast.ts";
+import { postForm, signIn } from "./cast.ts";
 import { openSse, type SseClient } from "./sse.ts";
 import type { World } from "./world.ts";
 
@@ -46,13 +46,8 @@ export async function serve(world: World): Promise<TestServer> {
   return {
     url,
     hub,
-    post,
-    async signIn(person) {
-      const answer = await post("/sign-in", "", { email: person.email, password: PASSWORD });
-      const cookie = answer.headers.getSetCookie().at(-1)?.split(";")[0];
-      if (answer.status !== 303 || !cookie) throw new Error(`${person.email} could not sign in: ${answer.status}`);
-      return cookie;
-    },
+    post: (path, cookie, fields, headers) => postForm(url + path, cookie, fields, headers),
+    signIn: (person) => signIn(url, person),
     async stream(cookie, query = "") {
       const client = await openSse(`${url}/stream${query}`, { cookie });
       opened.push(client);
@@ -66,18 +61,4 @@ export async function serve(world: World): Promise<TestServer> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-
-  function post(
-    path: string,
-    cookie: string,
-    fields: Record<string, string> = {},
-    headers: Record<string, string> = {},
-  ) {
-    return fetch(url + path, {
-      method: "POST",
-      redirect: "manual",
-      headers: { Cookie: cookie, "Sec-Fetch-Site": "same-origin", ...headers },
-      body: new URLSearchParams(fields),
-    });
-  }
 }

@@ -6,8 +6,8 @@ import { type Config, loadConfig } from "../src/config.ts";
 import { createDb, createPool, type Database } from "../src/db.ts";
 import { seedDemo } from "../src/demo.ts";
 import { createLog, type Log } from "../src/log.ts";
+import { quietLogger } from "../src/migrate.ts";
 import { createTasks, taskList } from "../src/tasks.ts";
-import { quietLogger } from "../src/worker.ts";
 import { type Cast, createCast } from "./cast.ts";
 import { createTestDatabase, redisUrl } from "./database.ts";
 

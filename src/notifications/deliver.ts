@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Bus, BusMessage } from "../bus.ts";
-import type { Database, Trx } from "../db.ts";
+import type { Database, Db, Trx } from "../db.ts";
 import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import { addJob } from "../queue.ts";
@@ -26,20 +26,21 @@ type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
  * after the commit rings the bus. Events of one listing are delivered in the order in which they happened, whatever
  * the order of their jobs or any clock says: whoever holds the listing's lane delivers all that wait in it. Safe to run
  * twice, and to be killed, at any point.
+ * @param attempt 1 the first time that the job runs
  * @throws what the database says, to be tried again
  */
-export async function deliverEvent(parts: Parts, eventId: number): Promise<void> {
+export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): Promise<void> {
   const event = await findEvent(parts.db, eventId);
   if (!event) return;
-  if (event.deliveredAt) return announceAgain(parts, event);
+  if (event.deliveredAt) return attempt > 1 ? announceAgain(parts, event) : undefined;
   const failed: number[] = [];
-  for (;;) {
+  do {
     const step = await nextInLane(parts, event, failed);
     if (step === "empty") return;
     // Whoever holds the lane looks again after each delivery and so takes this one too, unless it is killed first.
     if (step === "busy") return addJob(parts.db, "deliver_event", { eventId }, { delayMs: 1000 });
     await ring(parts, step.event, step.deliveries);
-  }
+  } while (await waiting(parts.db, event, failed).select("events.id").executeTakeFirst());
 }
 
 /** Delivers the oldest waiting event of the lane. One that fails does not keep the others waiting. */
@@ -48,7 +49,7 @@ async function nextInLane(parts: Parts, own: LoggedEvent, failed: number[]): Pro
   try {
     return await parts.db.transaction().execute(async (trx) => {
       if (!(await takeLane(trx, own))) return "busy";
-      taken = await findWaiting(trx, own, failed);
+      taken = (await waiting(trx, own, failed).executeTakeFirst()) as LoggedEvent | undefined;
       if (!taken) return "empty";
       return { event: taken, deliveries: await store(trx, taken) };
     });
@@ -70,14 +71,13 @@ async function takeLane(trx: Trx, event: LoggedEvent): Promise<boolean> {
   return rows[0]?.taken ?? false;
 }
 
-async function findWaiting(trx: Trx, own: LoggedEvent, failed: number[]): Promise<LoggedEvent | undefined> {
-  let query = readEvents(trx).where("events.delivered_at", "is", null).orderBy("events.id").limit(1);
+function waiting(db: Db, own: LoggedEvent, failed: number[]) {
+  let query = readEvents(db).where("events.delivered_at", "is", null).orderBy("events.id").limit(1);
   query =
     own.listingId === null
       ? query.where("events.id", "=", own.id)
       : query.where("events.listing_id", "=", own.listingId);
-  if (failed.length > 0) query = query.where("events.id", "not in", failed);
-  return (await query.executeTakeFirst()) as LoggedEvent | undefined;
+  return failed.length > 0 ? query.where("events.id", "not in", failed) : query;
 }
 
 /**
@@ -87,7 +87,8 @@ async function findWaiting(trx: Trx, own: LoggedEvent, failed: number[]): Promis
 async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
   const { rows } = await sql<Delivery>`
-    with told as materialized (${audienceOf(event)}),
+    with delivered as (update events set delivered_at = clock_timestamp() where id = ${event.id} returning id),
+    told as materialized (select * from (${audienceOf(event)}) audience where exists (select from delivered)),
     fresh as materialized (
       select told.user_id, told.reason from told
       where not exists (

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Viewer } from "../../src/access.ts";
-import { PASSWORD } from "../cast.ts";
+import { postForm, signIn } from "../cast.ts";
 import { redisUrl } from "../database.ts";
 import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
 import { openSse, type SseClient } from "../sse.ts";
@@ -43,25 +43,14 @@ export async function startFleet(webs: number, workers: number, env: Record<stri
       await worker.waitForLog(/takes jobs/, 30_000);
       return worker;
     },
-    async signIn(at, person) {
-      const answer = await fleet.post(at, "/sign-in", "", { email: person.email, password: PASSWORD });
-      const cookie = answer.headers.getSetCookie().at(-1)?.split(";")[0];
-      if (!cookie) throw new Error(`${person.email} could not sign in: ${answer.status}`);
-      return cookie;
-    },
+    signIn: (at, person) => signIn(at.url ?? "", person),
     async stream(at, cookie, query = "") {
       const client = await openSse(`${at.url}/stream${query}`, { cookie });
       clients.push(client);
       await client.next(({ event }) => event === "hello");
       return client;
     },
-    post: (at, path, cookie, fields = {}) =>
-      fetch(`${at.url}${path}`, {
-        method: "POST",
-        redirect: "manual",
-        headers: { Cookie: cookie, "Sec-Fetch-Site": "same-origin" },
-        body: new URLSearchParams(fields),
-      }),
+    post: (at, path, cookie, fields) => postForm(`${at.url}${path}`, cookie, fields),
     allDelivered: (ms = 30_000) => until(async () => (await undelivered(world)) === 0, ms),
     async close() {
       for (const client of clients) client.close();
@@ -79,7 +68,7 @@ export async function startFleet(webs: number, workers: number, env: Record<stri
 /** Everybody's inbox as Postgres has it: the numbers, and of which events. */
 export async function inboxOf(
   world: World,
-  person: Viewer,
+  person: { id: number },
 ): Promise<{ seq: number; eventId: number; listingId: number }[]> {
   const { rows } = await sql<{ seq: number; eventId: number; listingId: number }>`
     select seq, event_id as "eventId", events.listing_id as "listingId"

@@ -1,20 +1,21 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
-import { watchListing } from "../../src/marketplace/watches.ts";
-import { createPerson, publishedListing } from "../cast.ts";
+import { createCrowd, createPerson, publishedListing } from "../cast.ts";
 import type { SseClient } from "../sse.ts";
 import { type Fleet, inboxOf, startFleet } from "./fleet.ts";
 
 const EVENTS = 1000;
 const PEOPLE = 200;
 const KILLS = 20;
+const LISTENERS = 10;
 
 let fleet: Fleet;
 let listings: ListingView[];
-let people: Viewer[];
+let people: { id: number }[];
 let streams: SseClient[];
 
 beforeAll(async () => {
@@ -22,14 +23,18 @@ beforeAll(async () => {
   const { db, cast } = fleet.world;
   listings = [];
   for (let n = 0; n < 20; n += 1) listings.push(await publishedListing(db, cast.sol));
-  people = [];
-  for (let n = 0; n < PEOPLE; n += 1) people.push(await createPerson(db, { role: "buyer" }));
+  const listeners: Viewer[] = [];
+  for (let n = 0; n < LISTENERS; n += 1) listeners.push(await createPerson(db, { role: "buyer" }));
+  people = [...listeners, ...(await createCrowd(db, PEOPLE - LISTENERS))];
   for (const [at, listing] of listings.entries()) {
-    for (const person of people.filter((_, n) => n % 10 === at % 10)) await watchListing(db, person, listing.id);
+    const watching = people.filter((_, n) => n % 10 === at % 10).map(({ id }) => id);
+    await sql`insert into watches (user_id, listing_id) select unnest(${watching}::bigint[]), ${listing.id}`.execute(
+      db,
+    );
   }
   streams = [];
   const [web] = fleet.webs;
-  for (const person of people.slice(0, 20)) {
+  for (const person of listeners) {
     if (web) streams.push(await fleet.stream(web, await fleet.signIn(web, person)));
   }
 });

@@ -1,18 +1,23 @@
 import type { BrowserContext, Page } from "playwright-core";
 import type { Viewer } from "../../src/access.ts";
 import { openContext } from "../browser.ts";
-import { PASSWORD } from "../cast.ts";
+import { signIn } from "../cast.ts";
 
-/** Somebody at a browser of their own, signed in through the form. `requests` are those of the page since it was opened. */
+/** Somebody signed in at a browser of their own. `requests` are those of the page since it was opened. */
 export type AtBrowser = { context: BrowserContext; page: Page; requests: string[]; problems: string[] };
 
-/** @param options of the browser's profile, such as javaScriptEnabled */
+/**
+ * @param url of the server
+ * @param options of the browser's profile, such as javaScriptEnabled
+ */
 export async function atBrowser(
   url: string,
   person: Pick<Viewer, "email">,
   options: Parameters<typeof openContext>[0] = {},
 ): Promise<AtBrowser> {
   const context = await openContext({ baseURL: url, locale: "en-GB", ...options });
+  const [name = "", value = ""] = (await signIn(url, person)).split("=");
+  await context.addCookies([{ name, value, url }]);
   const page = await context.newPage();
   const requests: string[] = [];
   const problems: string[] = [];
@@ -21,11 +26,6 @@ export async function atBrowser(
   page.on("console", (message) => {
     if (message.type() === "error") problems.push(message.text());
   });
-  await page.goto("/sign-in");
-  await page.getByLabel("Email").fill(person.email);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((address) => address.pathname !== "/sign-in");
   return { context, page, requests, problems };
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
-import { startWorker } from "../../src/worker.ts";
+import { startWorker } from "../../src/runner.ts";
 import { createPerson, PASSWORD, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named, type SseClient } from "../sse.ts";

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { startWorker } from "../../src/worker.ts";
+import { startWorker } from "../../src/runner.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { redisUrl } from "../database.ts";
 import { until } from "../processes.ts";
@@ -70,6 +70,8 @@ test(`R-04: the bus's connection is killed ${KILLS} times in ${EVENTS} events: n
     await until(() => world.bus.up);
     late.push(await caughtUp(watchers));
   }
+  await until(async () => (await waiting()) === 0, 30_000);
+  await caughtUp(watchers);
   for (const { stream } of watchers) {
     const seqs = stream.seqs();
     expect(seqs).toEqual(Array.from({ length: EVENTS / 5 }, (_, at) => at + 1));

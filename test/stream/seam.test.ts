@@ -9,7 +9,7 @@ import { createWorld, type World } from "../world.ts";
 
 const BEFORE = 1000;
 const LIVE = 1000;
-const SEEDS = Number(process.env["SEEDS"] ?? 100);
+const SEEDS = Number(process.env["SEEDS"] ?? 20);
 
 let world: World;
 let server: TestServer;

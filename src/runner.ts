@@ -1,0 +1,86 @@
+import { EventEmitter } from "node:events";
+import { type Runner, type RunnerOptions, run, type WorkerEvents } from "graphile-worker";
+import { type Bus, createBus } from "./bus.ts";
+import type { Config } from "./config.ts";
+import { createDb, createPool } from "./db.ts";
+import { type Fellows, watchFellows } from "./fellows.ts";
+import { createLog, type Log } from "./log.ts";
+import { quietLogger } from "./migrate.ts";
+import { stopOnSignal } from "./process.ts";
+import { createTasks, taskList } from "./tasks.ts";
+
+type Parts = { config: Config; bus: Bus; log: Log };
+
+/**
+ * Starts taking jobs from the queue, and starts again should the queue's runner end by itself.
+ * @returns stop(): lets running jobs finish, gives the rest back, and resolves when nothing runs any more
+ * @throws when the database cannot be reached at the start
+ */
+export async function startWorker({ config, bus, log }: Parts): Promise<{ stop(): Promise<void> }> {
+  const pool = createPool(config, config.workerConcurrency + 4);
+  const db = createDb(pool);
+  const tasks = taskList(createTasks({ db, bus, log }));
+  const fellows = watchFellows(pool, log);
+  let stopping = false;
+  let runner = await start();
+
+  return {
+    async stop() {
+      stopping = true;
+      await runner.stop().catch(() => {});
+      await fellows.stop();
+      await db.destroy();
+    },
+  };
+
+  async function start(): Promise<Runner> {
+    const options: RunnerOptions = {
+      pgPool: pool,
+      taskList: tasks,
+      concurrency: config.workerConcurrency,
+      pollInterval: 1000,
+      noHandleSignals: true,
+      logger: quietLogger,
+      events: listen(fellows, log),
+      parsedCronItems: [],
+    };
+    const started = await run(options);
+    log.info({ concurrency: config.workerConcurrency }, "the worker takes jobs");
+    started.promise.catch((error) => log.error({ err: error }, "the worker stopped")).finally(() => void again());
+    return started;
+  }
+
+  async function again(): Promise<void> {
+    while (!stopping) {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const next = stopping ? null : await start().catch(() => null);
+      if (!next) continue;
+      runner = next;
+      return;
+    }
+  }
+}
+
+function listen(fellows: Fellows, log: Log): WorkerEvents {
+  const events: WorkerEvents = new EventEmitter();
+  events.on("pool:create", ({ workerPool }) => void fellows.join(workerPool.id));
+  events.on("job:error", ({ job, error }) => {
+    const { id, task_identifier: task, attempts } = job;
+    log.warn({ job: id, task, attempts, err: error }, "a job failed and will be tried again");
+  });
+  events.on("job:failed", ({ job, error }) => {
+    log.error({ job: job.id, task: job.task_identifier, err: error }, "a job failed for good and was set aside");
+  });
+  return events;
+}
+
+/** Runs a worker process until it is told to stop. @throws when the database cannot be reached at the start */
+export async function runWorker(config: Config): Promise<void> {
+  const log = createLog("worker", config.logLevel);
+  const bus = createBus(config, log);
+  const worker = await startWorker({ config, bus, log });
+  stopOnSignal(async () => {
+    await worker.stop();
+    await bus.close();
+  });
+}

@@ -1,0 +1,77 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createApp } from "./app.ts";
+import { type Bus, createBus } from "./bus.ts";
+import type { Config } from "./config.ts";
+import { createDb, createPool } from "./db.ts";
+import { createLog, type Log } from "./log.ts";
+import { findListings, findListingsChangedSince } from "./marketplace/listings.ts";
+import { createMetrics } from "./metrics.ts";
+import { stopOnSignal } from "./process.ts";
+import { Hub } from "./stream/hub.ts";
+
+type Parts = { config: Config; bus: Bus; log: Log };
+export type Web = { url: string; hub: Hub; stop(): Promise<void> };
+
+const BACKLOG = 4096;
+const DRAIN_MS = 8000;
+
+/**
+ * Starts one web process's server.
+ * @returns its address, and stop(): stops accepting, ends the streams in waves, finishes what is under way
+ * @throws when the port is taken
+ */
+export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
+  const pool = createPool(config, 10);
+  const db = createDb(pool);
+  const metrics = createMetrics();
+  const cards = {
+    find: (ids: number[]) => findListings(db, ids),
+    changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
+  };
+  const hub = new Hub({ db, bus, log, metrics, cards });
+  await hub.start();
+  const server = createServer(createApp({ config, pool, db, bus, hub, log, metrics, cards }));
+  // The platform's router keeps connections for 90 seconds; a server that closes first makes it answer 503.
+  server.keepAliveTimeout = 95_000;
+  server.requestTimeout = 30_000;
+  server.headersTimeout = 15_000;
+  await listen(server, config);
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${config.host ?? "localhost"}:${port}`;
+  log.info({ url }, "the web process listens");
+
+  return {
+    url,
+    hub,
+    async stop() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await hub.close(hub.streams.size > 100 ? DRAIN_MS : 200);
+      server.closeIdleConnections();
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000))]);
+      server.closeAllConnections();
+      await db.destroy();
+    },
+  };
+}
+
+function listen(server: Server, config: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      reject(taken ? new Error(`port ${config.port} is taken: set PORT to a free one`) : error);
+    });
+    server.listen({ port: config.port, host: config.host, backlog: BACKLOG }, resolve);
+  });
+}
+
+/** Runs a web process until it is told to stop. @throws when the port is taken */
+export async function runWeb(config: Config): Promise<void> {
+  const log = createLog("web", config.logLevel);
+  const bus = createBus(config, log);
+  const web = await startWeb({ config, bus, log });
+  stopOnSignal(async () => {
+    await web.stop();
+    await bus.close();
+  });
+}
