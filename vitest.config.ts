@@ -1,16 +1,39 @@
 import { defineConfig } from "vitest/config";
 
+const common = {
+  setupFiles: "test/after-each-file.ts",
+  // Few processes for all files: each would take a second to load everything anew.
+  pool: "forks",
+  isolate: false,
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+} as const;
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: "test/global-setup.ts",
-    setupFiles: "test/after-each-file.ts",
-    // Few processes for all files: each would take a second to load everything anew.
-    pool: "forks",
-    isolate: false,
-    maxWorkers: 3,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     reporters: ["default"],
+    projects: [
+      {
+        test: {
+          ...common,
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/measured/**"],
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      // What is measured is measured alone, when all else is over.
+      {
+        test: {
+          ...common,
+          name: "measured",
+          include: ["test/measured/**/*.test.ts"],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

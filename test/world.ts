@@ -26,15 +26,16 @@ export type World = {
 };
 
 /**
- * @param options.redis whether the bus is a real Redis or within the process
+ * @param options.redis whether the bus is a real Redis, and at which address if not the run's, or within the process
  * @param options.demo whether the cast comes with the demo's stock, watches and enquiries
  */
 export async function createWorld(
-  options: { redis?: boolean; demo?: boolean; env?: NodeJS.ProcessEnv } = {},
+  options: { redis?: boolean | string; demo?: boolean; env?: NodeJS.ProcessEnv } = {},
 ): Promise<World> {
   const database = await createTestDatabase();
   const env = { DATABASE_URL: database.url, NODE_ENV: "test", PORT: "0", LOG_LEVEL: "silent", ...options.env };
-  const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: redisUrl() } : env);
+  const address = typeof options.redis === "string" ? options.redis : redisUrl();
+  const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: address } : env);
   const log = createLog("test", config.logLevel);
   const pool = createPool(config, 12);
   const db = createDb(pool);

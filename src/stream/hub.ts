@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database, Role } from "../db.ts";
+import { readSince } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readThese } from "../notifications/inbox.ts";
@@ -13,7 +14,7 @@ import { createMarket, type MarketCards } from "./market.ts";
 import { type MarksMessage, noticeOf, type RoleMessage, type ToastMessage, withDates } from "./messages.ts";
 import { oversightFrame } from "./oversight.ts";
 import type { Person, Stream } from "./stream.ts";
-import { checkAll, startSweep } from "./sweep.ts";
+import { startSweep } from "./sweep.ts";
 
 export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards };
 
@@ -39,7 +40,6 @@ export class Hub {
     this.#market = createMarket(parts, this.streams);
     this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
-    parts.bus.onUp(() => void checkAll(this, parts));
   }
 
   /** Listens to what concerns everybody; resolves when the bus has confirmed it. */
@@ -119,6 +119,16 @@ export class Hub {
       }
       if (wave < waves - 1) await new Promise((resolve) => setTimeout(resolve, ms / waves));
     }
+  }
+
+  /** While the bus was away nobody heard which cards changed and what happened: everybody is shown it now. */
+  async showChangesSince(since: Date): Promise<void> {
+    await this.#market.showAllSince(since);
+    const admins = [...this.streams].filter((stream) => stream.role === "admin" && stream.opened);
+    if (admins.length === 0) return;
+    const events = await readSince(this.#parts.db, since, 200);
+    if (events.length === 0) return;
+    for (const stream of admins) stream.connection.send("oversight", oversightFrame(stream.locale, events));
   }
 
   /** A stream that has just opened is shown what changed on the market since its page was rendered. */

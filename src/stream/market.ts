@@ -38,6 +38,12 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
       const found = await cards.changedSince(since, MOST_AT_OPENING);
       send(stream, found, new Map());
     },
+    /** The same for every stream, after the bus was away. */
+    async showAllSince(since: Date): Promise<void> {
+      const found = await cards.changedSince(since, MOST_AT_OPENING);
+      const rendered = new Map<string, string>();
+      for (const stream of streams) send(stream, found, rendered);
+    },
     stop(): void {
       if (timer) clearTimeout(timer);
     },

@@ -6,34 +6,40 @@ import type { Person, Stream } from "./stream.ts";
 
 const EVERY_MS = 1000;
 const FULL = 5;
+// A transaction may commit this long after the time that it wrote.
+const SLACK_MS = 10_000;
 
 /**
- * Every five seconds: compares what everybody connected here has been told with Postgres, and every stream's session with
- * the store. It finds what the bus has lost, and who has lost the right to listen, whether or not the bus is there. Sessions that seem to have run out are looked at each second.
+ * Every five seconds, and when the bus comes back: compares what everybody connected here has been told with Postgres,
+ * and every stream's session with the store. It finds what the bus has lost, and who has lost the right to listen,
+ * whether or not the bus is there. Sessions that seem to have run out are looked at each second.
  * @returns stop()
  */
 export function startSweep(hub: Hub, parts: HubParts): () => void {
   let running = false;
   let round = 0;
+  let heardUntil = Date.now();
   const timer = setInterval(async () => {
     round += 1;
     if (running) return;
     running = true;
-    if (round % FULL === 0) await checkAll(hub, parts);
+    if (round % FULL === 0) await sweep(!parts.bus.up);
     else await checkExpired(hub, parts);
     running = false;
   }, EVERY_MS);
+  parts.bus.onUp(() => void sweep(true));
   return () => clearInterval(timer);
-}
 
-/** One sweep, now. A database that is away leaves everything as it is until the next. */
-export async function checkAll(hub: Hub, parts: HubParts): Promise<void> {
-  try {
-    parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
-    await checkSessions(hub, parts, [...hub.streams]);
-    await checkInboxes(hub, parts);
-  } catch (error) {
-    parts.log.warn({ err: error }, "the sweep could not reach the database");
+  async function sweep(deaf: boolean): Promise<void> {
+    try {
+      parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
+      await checkSessions(hub, parts, [...hub.streams]);
+      await checkInboxes(hub, parts);
+      if (deaf) await hub.showChangesSince(new Date(heardUntil - SLACK_MS));
+      if (parts.bus.up) heardUntil = Date.now();
+    } catch (error) {
+      parts.log.warn({ err: error }, "the sweep could not reach the database");
+    }
   }
 }
 

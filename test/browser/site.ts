@@ -3,18 +3,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Request, type Response } from "express";
 import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
-import { beforeAll, expect, onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { assetRoutes, render } from "../../src/views.ts";
 import { openContext } from "../browser.ts";
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
 const MADE_AT = "2026-03-01T10:00:00.000Z";
 
-let shared: Page;
-
-beforeAll(async () => {
-  shared = await openTab(await openContext());
-});
+let shared: Page | undefined;
 
 /** A site of one page with a stream that says what the test wants, to try the browser's side against. */
 export type Site = Awaited<ReturnType<typeof startSite>>;
@@ -80,7 +76,8 @@ export async function startSite(main = "", cursor = 5) {
 }
 
 /** Opens the site's page in the file's one tab, whose clock the test can move. */
-export function visit(site: Site) {
+export async function visit(site: Site) {
+  if (!shared || shared.isClosed()) shared = await openTab(await openContext());
   return visitIn(shared, site);
 }
 

@@ -33,3 +33,24 @@ export async function atBrowser(
 export async function live(page: Page): Promise<void> {
   await page.waitForSelector('#connection[data-state="live"]');
 }
+
+/** The seller reserves the listing for a buyer or releases it, with the mouse. @returns when the button was clicked */
+export async function actAs({ page }: AtBrowser, status: string, id: number, buyer: string): Promise<number> {
+  const actions = page.locator(`#actions-${id}`);
+  if (status === "reserved") {
+    await actions.locator("summary", { hasText: "Reserve for a buyer" }).click();
+    await actions.getByLabel("Buyer").fill(buyer);
+  } else {
+    await actions.locator("summary", { hasText: "Release" }).click();
+  }
+  const button = actions.getByRole("button", { name: status === "reserved" ? "Reserve" : "Release it", exact: true });
+  await button.evaluate((element) => {
+    (globalThis as unknown as Clicking).clicked = new Promise((resolve) => {
+      element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });
+    });
+  });
+  await button.click();
+  return page.evaluate(() => (globalThis as unknown as Clicking).clicked);
+}
+
+type Clicking = { clicked: Promise<number> };

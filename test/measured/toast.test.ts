@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { publishedListing } from "../cast.ts";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
-import { type AtBrowser, atBrowser, live } from "./people.ts";
+import { type AtBrowser, actAs, atBrowser, live } from "../journey/people.ts";
 
 const TIMES = 50;
 
@@ -60,7 +60,7 @@ test(`Sol's click is on Bea's screen well under 500 ms, ${TIMES} times; her page
   for (let n = 1; n <= TIMES; n += 1) {
     await noteNextToast(bea);
     const status = n % 2 ? "reserved" : "available";
-    const clicked = await actAsSol(status, listing.id);
+    const clicked = await actAs(sol, status, listing.id, world.cast.bea.email);
     took.push((await whenTold(bea)) - clicked);
     await bea.page.waitForSelector(`#card-${listing.id}[data-status="${status}"]`);
     await bea.page.waitForSelector(`#badge[data-count="${before + n}"]`, { state: "attached" });
@@ -74,40 +74,3 @@ test(`Sol's click is on Bea's screen well under 500 ms, ${TIMES} times; her page
   expect(await sol.page.locator(".toast").count()).toBe(0);
   expect([...bea.problems, ...sol.problems]).toEqual([]);
 }, 90_000);
-
-/** Sol reserves the listing for Bea or releases it, with the mouse. @returns when he clicked */
-async function actAsSol(status: string, id: number): Promise<number> {
-  const actions = sol.page.locator(`#actions-${id}`);
-  if (status === "reserved") {
-    await actions.getByText("Reserve for a buyer").click();
-    await actions.getByLabel("Buyer").fill(fleet.world.cast.bea.email);
-  }
-  const button = actions
-    .getByRole("button", { name: status === "reserved" ? "Reserve" : "Release", exact: status === "reserved" })
-    .first();
-  const clicking = button.evaluate((element) => {
-    const { promise, resolve } = Promise.withResolvers<number>();
-    element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });
-    return promise;
-  });
-  await button.click();
-  return clicking;
-}
-
-test("Bea's page makes no request while it waits for half a minute, and then is told", async () => {
-  const { world } = fleet;
-  const listing = await publishedListing(world.db, world.cast.sol);
-  await watchListing(world.db, world.cast.bea, listing.id);
-  const waiting = await bea.context.newPage();
-  const asked: string[] = [];
-  await waiting.goto(`/listings/${listing.id}`);
-  await live(waiting);
-  waiting.on("request", (request) => asked.push(request.url()));
-  // What is measured is that nothing happens for this long: there is no event to wait for.
-  await waiting.waitForTimeout(30_000);
-  await sol.page.goto(`/listings/${listing.id}`);
-  await actAsSol("reserved", listing.id);
-  await waiting.getByText(`reserved ${listing.title} for you`).first().waitFor();
-  await waiting.waitForSelector(`#facts-${listing.id}[data-status="reserved"]`);
-  expect(asked).toEqual([]);
-}, 60_000);

@@ -1,12 +1,12 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findListings, type ListingView } from "../src/marketplace/listings.ts";
-import { createCrowd, publishedListing } from "./cast.ts";
-import { type Fleet, startFleet } from "./fleet/fleet.ts";
-import { until } from "./processes.ts";
+import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
+import { createCrowd, publishedListing } from "../cast.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
+import { until } from "../processes.ts";
 
 const WATCHERS = 5000;
-const ROUNDS = 30;
+const ROUNDS = 20;
 
 let fleet: Fleet;
 let crowd: number[];
@@ -44,7 +44,6 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
     times.none.push(await act(quiet));
     times.all.push(await act(loud));
     const committed = performance.now();
-    if (round % 5 > 0) continue;
     await until(async () => (await fewestTold()) > round, 10_000);
     times.told.push(performance.now() - committed);
   }

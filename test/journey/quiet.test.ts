@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { publishedListing } from "../cast.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
+import { actAs, atBrowser, live } from "./people.ts";
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet(1, 1);
+});
+afterAll(() => fleet.close());
+
+test("a buyer's page makes no request while it waits for half a minute, and then is told", async () => {
+  const { world } = fleet;
+  const { otto, rita } = world.cast;
+  const url = fleet.webs[0]?.url ?? "";
+  const listing = await publishedListing(world.db, rita);
+  await watchListing(world.db, otto, listing.id);
+  const waiting = await atBrowser(url, otto);
+  await waiting.page.goto(`/listings/${listing.id}`);
+  await live(waiting.page);
+  const asked = waiting.requests.length;
+  // What is measured is that nothing happens for this long: there is no event to wait for.
+  await waiting.page.waitForTimeout(30_000);
+  const seller = await atBrowser(url, rita);
+  await seller.page.goto(`/listings/${listing.id}`);
+  await actAs(seller, "reserved", listing.id, otto.email);
+  await waiting.page.locator(".toast", { hasText: `reserved ${listing.title} for you` }).waitFor({ state: "attached" });
+  await waiting.page.waitForSelector(`#facts-${listing.id}[data-status="reserved"]`);
+  expect(waiting.requests.slice(asked)).toEqual([]);
+}, 60_000);
