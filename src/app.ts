@@ -15,7 +15,7 @@ import { homeRoutes } from "./home.ts";
 import type { Log } from "./log.ts";
 import { marketplaceRoutes } from "./marketplace/routes.ts";
 import type { Metrics } from "./metrics.ts";
-import { withInbox } from "./notifications/inbox.ts";
+import { withInbox } from "./notifications/page-head.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { oversightRoutes } from "./oversight/routes.ts";
 import type { Hub } from "./stream/hub.ts";

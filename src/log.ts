@@ -11,7 +11,8 @@ export function createLog(name: string, level: string): Log {
   return pino({
     name,
     level,
-    redact: ["req.headers.cookie", "req.headers.authorization", "res.headers['set-cookie']"],
+    // What a database says of a row may hold what people typed.
+    redact: ["err.detail", "err.where", "req.headers.cookie", "req.headers.authorization", "res.headers['set-cookie']"],
     serializers: { err: pino.stdSerializers.err },
   });
 }

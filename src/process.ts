@@ -9,7 +9,9 @@ export function fatal(what: string, error: unknown): never {
 /** The environment's settings, or the end of the process with one line that names what is wrong. */
 export function configOrExit(kind: ProcessKind): Config {
   try {
-    return loadConfig(kind);
+    const config = loadConfig(kind);
+    for (const service of config.unverifiedTls) console.error(`Warning: TLS to the ${service} is not verified.`);
+    return config;
   } catch (error) {
     return fatal("Stockbell cannot start", error);
   }

@@ -51,6 +51,8 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000))]);
       server.closeAllConnections();
       await db.destroy();
+      // Kysely leaves alone a pool that it has never used.
+      if (!pool.ended) await pool.end();
     },
   };
 }

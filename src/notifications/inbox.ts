@@ -1,11 +1,9 @@
-import type { RequestHandler } from "express";
 import { type Kysely, sql } from "kysely";
 import type { Database, Db, Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import { addJob } from "../queue.ts";
-import { wantsFragment } from "../views.ts";
 import type { Reason } from "./kinds.ts";
 
 /** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
@@ -131,17 +129,6 @@ export async function markSeen(db: Kysely<Database>, userId: number, upTo: numbe
     await recount(trx, userId);
     await addJob(trx, "announce_marks", { userId, seqs: [] });
   });
-}
-
-/** Gives every page its badge and the cursor it is rendered with. */
-export function withInbox(db: Kysely<Database>): RequestHandler {
-  return async (req, res, next) => {
-    if (req.user && req.method === "GET" && !wantsFragment(req)) {
-      const head = await readHead(db, req.user.id);
-      Object.assign(res.locals, { unseen: head.unseen, cursor: head.lastSeq, revision: head.revision });
-    }
-    next();
-  };
 }
 
 async function lockInbox(trx: Trx, userId: number) {
