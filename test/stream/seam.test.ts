@@ -9,7 +9,7 @@ import { createWorld, type World } from "../world.ts";
 
 const BEFORE = 1000;
 const LIVE = 1000;
-const SEEDS = Number(process.env["SEEDS"] ?? 20);
+const SEEDS = Number(process.env["SEEDS"] ?? 100);
 
 let world: World;
 let server: TestServer;
@@ -76,7 +76,7 @@ async function run(seed: number): Promise<SseClient> {
   await store(person, 1, BEFORE);
   const opening = server.stream(cookie, "?lastEventId=0");
   for (let seq = BEFORE + 1; seq <= BEFORE + LIVE; ) {
-    const count = Math.min(1 + Math.floor(random() * 60), BEFORE + LIVE - seq + 1);
+    const count = Math.min(1 + Math.floor(random() * 150), BEFORE + LIVE - seq + 1);
     await store(person, seq, count);
     await ring(person, seq, count, random);
     seq += count;
