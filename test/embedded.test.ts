@@ -159,20 +159,20 @@ describe.runIf(root)("started by root", () => {
     }
   });
 
-  it.for<[string, number]>([
-    ["an ordinary user", 65_534],
-    ["a user without a name", 54_321],
-  ])("leaves alone %s, for whom it works as well", async ([name, uid], { skip }) => {
-    if (!(await isOpenTo(uid))) skip("this clone lies where only root can enter");
-    const home = path.join(top, name.replaceAll(" ", "-"));
-    await mkdir(home);
-    await chown(home, uid, uid);
-    const process = await startProcess("test/fixtures/postgres.ts", { env: { DIR: path.join(home, "data") }, uid });
-    const [url] = await process.waitForLog(/postgres:\/\/\S+/);
-    expect(await query(url, "select 1 as one")).toEqual([{ one: 1 }]);
-    expect((await stat(path.join(home, "data"))).uid).toBe(uid);
-    expect(await process.stop()).toEqual({ code: 0, signal: null });
-  });
+  it.for<[string, number]>([["a user without a name", 54_321]])(
+    "leaves alone %s, for whom it works as well",
+    async ([name, uid], { skip }) => {
+      if (!(await isOpenTo(uid))) skip("this clone lies where only root can enter");
+      const home = path.join(top, name.replaceAll(" ", "-"));
+      await mkdir(home);
+      await chown(home, uid, uid);
+      const process = await startProcess("test/fixtures/postgres.ts", { env: { DIR: path.join(home, "data") }, uid });
+      const [url] = await process.waitForLog(/postgres:\/\/\S+/);
+      expect(await query(url, "select 1 as one")).toEqual([{ one: 1 }]);
+      expect((await stat(path.join(home, "data"))).uid).toBe(uid);
+      expect(await process.stop()).toEqual({ code: 0, signal: null });
+    },
+  );
 });
 
 /** A cluster that was in use and is stopped, in far less time than it takes to set one up. */
