@@ -38,9 +38,14 @@ export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): 
     const step = await nextInLane(parts, event, failed);
     if (step === "empty") return;
     // Whoever holds the lane looks again after each delivery and so takes this one too, unless it is killed first.
-    if (step === "busy") return addJob(parts.db, "deliver_event", { eventId }, { delayMs: 1000 });
+    if (step === "busy") return lookAgain(parts, event);
     await ring(parts, step.event, step.deliveries);
   } while (await waiting(parts.db, event, failed).select("events.id").executeTakeFirst());
+}
+
+/** One look for each lane is enough: the newest event there is delivered after all that wait before it. */
+function lookAgain({ db }: Parts, { id, listingId }: LoggedEvent): Promise<void> {
+  return addJob(db, "deliver_event", { eventId: id }, { delayMs: 1000, key: `lane ${listingId}` });
 }
 
 /** Delivers the oldest waiting event of the lane. One that fails does not keep the others waiting. */
