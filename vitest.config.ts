@@ -1,4 +1,21 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+// What takes longest is begun first, so that nobody waits for it alone at the end. The rest goes by size.
+const LONGEST = ["journey/quiet", "stream/seam", "start", "fleet/killed-worker", "stream/killed-bus", "embedded"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order = (file: TestSpecification) =>
+      file.project.config.sequence.groupOrder * 1000 + placeAmongLongest(file.moduleId);
+    return (await super.sort(files)).toSorted((a, b) => order(a) - order(b));
+  }
+}
+
+function placeAmongLongest(file: string): number {
+  const place = LONGEST.findIndex((name) => file.endsWith(`/test/${name}.test.ts`));
+  return place < 0 ? LONGEST.length : place;
+}
 
 const common = {
   setupFiles: "test/after-each-file.ts",
@@ -13,6 +30,7 @@ export default defineConfig({
   test: {
     globalSetup: "test/global-setup.ts",
     reporters: ["default"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
