@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // What takes longest is begun first, so that nobody waits for it alone at the end. The rest goes by size.
-const LONGEST = ["journey/quiet", "stream/seam", "start", "fleet/killed-worker", "stream/killed-bus", "embedded"];
+const LONGEST = ["journey/quiet", "faults/seam", "start", "faults/killed-worker", "faults/killed-bus", "embedded"];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

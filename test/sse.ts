@@ -105,7 +105,7 @@ export function createParser(onEvent: (event: ReceivedEvent) => void): (text: st
 }
 
 /** The numbers in one toast event: of the toast itself, or of all the rows that a summary brings, oldest first. */
-function seqsOf({ event, data }: ReceivedEvent): number[] {
+export function seqsOf({ event, data }: ReceivedEvent): number[] {
   if (event !== "toast") return [];
   const rows = [...data.matchAll(/id="notification-(\d+)"/g)].map((match) => Number(match[1]));
   return rows.sort((a, b) => a - b);

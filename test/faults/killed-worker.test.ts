@@ -6,7 +6,7 @@ import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { createCrowd, createPerson, publishedListing } from "../cast.ts";
 import type { SseClient } from "../sse.ts";
-import { type Fleet, inboxOf, startFleet } from "./fleet.ts";
+import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 
 const EVENTS = 1000;
 const PEOPLE = 200;

@@ -1,0 +1,98 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export type Proxy = Awaited<ReturnType<typeof startProxy>>;
+
+/**
+ * What stands between a client and our processes, or between those and what they depend on: a TCP proxy that sends each
+ * connection to a random one of its targets, and that can be told to fail in the ways in which networks do.
+ * @param targets the ports behind it; looked up for each connection, so that processes may come and go
+ * @param options.random chooses among them
+ * @param options.idleMs cuts a connection on which nothing was sent for so long, as platforms' routers do
+ */
+export async function startProxy(targets: () => number[], options: { random?: () => number; idleMs?: number } = {}) {
+  const { random = Math.random, idleMs = 0 } = options;
+  const pairs = new Set<[Socket, Socket]>();
+  let refusing = false;
+  let swallowing = false;
+  let idleCuts = 0;
+  const server = createServer({ noDelay: true }, (client) => {
+    client.on("error", () => {});
+    if (refusing) return client.resetAndDestroy();
+    reach(client, shuffled(targets(), random));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    connections: () => pairs.size,
+    idleCuts: () => idleCuts,
+    /** Breaks every connection; new ones are served unless refuse(true) was said. */
+    cut() {
+      for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
+    },
+    /** Whether new connections are refused. */
+    refuse(on: boolean) {
+      refusing = on;
+    },
+    /** Whether bytes vanish, both ways, on connections that stay open and on new ones. Those never come. */
+    swallow(on: boolean) {
+      swallowing = on;
+    },
+    async close() {
+      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+
+  // A process that has just gone refuses: the next one is asked, as a router does.
+  function reach(client: Socket, [port, ...others]: number[]): void {
+    if (port === undefined || client.destroyed) return void client.destroy();
+    const upstream = connect({ port, host: "127.0.0.1", noDelay: true });
+    const giveUp = () => reach(client, others);
+    upstream.once("error", giveUp);
+    upstream.once("connect", () => {
+      upstream.off("error", giveUp);
+      join(client, upstream);
+    });
+  }
+
+  function join(client: Socket, upstream: Socket): void {
+    const pair: [Socket, Socket] = [client, upstream];
+    pairs.add(pair);
+    pass(client, upstream);
+    pass(upstream, client);
+    for (const socket of pair) {
+      socket.on("error", () => {});
+      socket.once("close", () => {
+        pairs.delete(pair);
+        for (const other of pair) other.destroy();
+      });
+    }
+    if (idleMs > 0) {
+      client.setTimeout(idleMs, () => {
+        idleCuts += 1;
+        client.destroy();
+      });
+    }
+  }
+
+  function pass(from: Socket, to: Socket): void {
+    from.on("data", (bytes) => {
+      if (swallowing) return;
+      if (!to.write(bytes)) from.pause();
+    });
+    to.on("drain", () => from.resume());
+    from.on("end", () => to.end());
+  }
+}
+
+function shuffled(ports: number[], random: () => number): number[] {
+  return ports
+    .map((port) => ({ port, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ port }) => port);
+}
