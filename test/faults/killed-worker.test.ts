@@ -5,8 +5,8 @@ import type { Viewer } from "../../src/access.ts";
 import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { createCrowd, createPerson, publishedListing } from "../cast.ts";
-import type { SseClient } from "../sse.ts";
 import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
+import type { SseClient } from "../sse.ts";
 
 const EVENTS = 1000;
 const PEOPLE = 200;
