@@ -1,7 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database, Role } from "../db.ts";
-import { readSince } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readThese } from "../notifications/inbox.ts";
@@ -12,7 +11,7 @@ import { frame } from "./frames.ts";
 import { startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
 import { type MarksMessage, noticeOf, type RoleMessage, type ToastMessage, withDates } from "./messages.ts";
-import { oversightFrame } from "./oversight.ts";
+import { createOversight } from "./oversight.ts";
 import type { Person, Stream } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
 
@@ -32,12 +31,14 @@ export class Hub {
   readonly streams = new Set<Stream>();
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
+  readonly #oversight: ReturnType<typeof createOversight>;
   readonly #stops: (() => void)[];
   #closing = false;
 
   constructor(parts: HubParts) {
     this.#parts = parts;
     this.#market = createMarket(parts, this.streams);
+    this.#oversight = createOversight(parts, this.streams);
     this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
   }
@@ -121,14 +122,11 @@ export class Hub {
     }
   }
 
-  /** While the bus was away nobody heard which cards changed and what happened: everybody is shown it now. */
+  /** What changed and happened while the bus did not tell of it, because it or a bell-ringer was away. */
   async showChangesSince(since: Date): Promise<void> {
+    if (this.streams.size === 0) return;
     await this.#market.showAllSince(since);
-    const admins = [...this.streams].filter((stream) => stream.role === "admin" && stream.opened);
-    if (admins.length === 0) return;
-    const events = await readSince(this.#parts.db, since, 200);
-    if (events.length === 0) return;
-    for (const stream of admins) stream.connection.send("oversight", oversightFrame(stream.locale, events));
+    await this.#oversight.showSince(since);
   }
 
   /** A stream that has just opened is shown what changed on the market since its page was rendered. */
@@ -176,10 +174,6 @@ export class Hub {
 
   #hearRole(role: Role, message: RoleMessage): void {
     if (message.type === "market") return this.#market.changed(role, message.listingId);
-    for (const stream of this.streams) {
-      if (stream.role === "admin" && stream.opened) {
-        stream.connection.send("oversight", oversightFrame(stream.locale, [withDates(message.event)]));
-      }
-    }
+    this.#oversight.happened(withDates(message.event));
   }
 }

@@ -5,7 +5,7 @@ import type { HubParts } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 
 /** What the stream must know of a listing; the views take the rest as it comes from the marketplace. */
-export type Card = { id: number; sellerId: number; reservedFor: number | null; updatedAt: Date };
+export type Card = { id: number; version: number; sellerId: number; reservedFor: number | null; updatedAt: Date };
 
 /** The marketplace's own readings, handed in: this room shows cards and does not know how they are made. */
 export type MarketCards = {
@@ -13,6 +13,7 @@ export type MarketCards = {
   changedSince(since: Date, limit: number): Promise<Card[]>;
 };
 
+const ROLES: Role[] = ["buyer", "seller", "admin"];
 const INTERVAL_MS = 250;
 const MOST_AT_OPENING = 100;
 
@@ -22,6 +23,7 @@ const MOST_AT_OPENING = 100;
  */
 export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, streams: Set<Stream>) {
   const changed: Record<Role, Set<number>> = { buyer: new Set(), seller: new Set(), admin: new Set() };
+  const shown: Record<Role, Map<number, Card>> = { buyer: new Map(), seller: new Map(), admin: new Map() };
   let timer: NodeJS.Timeout | null = null;
   let flushedAt = 0;
 
@@ -38,11 +40,11 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
       const found = await cards.changedSince(since, MOST_AT_OPENING);
       send(stream, found, new Map());
     },
-    /** The same for every stream, after the bus was away. */
+    /** The same for every stream, as far as the bus has not told of it. */
     async showAllSince(since: Date): Promise<void> {
+      for (const known of Object.values(shown)) forgetBefore(known, since);
       const found = await cards.changedSince(since, MOST_AT_OPENING);
-      const rendered = new Map<string, string>();
-      for (const stream of streams) send(stream, found, rendered);
+      showAll(found, (role, card) => (shown[role].get(card.id)?.version ?? 0) < card.version);
     },
     stop(): void {
       if (timer) clearTimeout(timer);
@@ -55,23 +57,30 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     flushedAt = Date.now();
     try {
       const found = await cards.find([...told.buyer.union(told.seller).union(told.admin)]);
-      const rendered = new Map<string, string>();
-      for (const stream of streams)
-        send(
-          stream,
-          found.filter((card) => told[stream.role].has(card.id)),
-          rendered,
-        );
+      showAll(found, (role, card) => told[role].has(card.id));
     } catch (error) {
       log.warn({ err: error }, "changed cards could not be read");
     }
     const waiting = Object.values(changed).some((ids) => ids.size > 0);
     timer = waiting ? setTimeout(() => void flush(), INTERVAL_MS) : null;
   }
+
+  function showAll(found: Card[], isFor: (role: Role, card: Card) => boolean): void {
+    const rendered = new Map<string, string>();
+    for (const role of ROLES) {
+      const theirs = found.filter((card) => isFor(role, card));
+      for (const card of theirs) shown[role].set(card.id, card);
+      for (const stream of streams) if (stream.role === role) send(stream, theirs, rendered);
+    }
+  }
+}
+
+function forgetBefore(known: Map<number, Card>, since: Date): void {
+  for (const card of known.values()) if (card.updatedAt < since) known.delete(card.id);
 }
 
 function send(stream: Stream, found: Card[], rendered: Map<string, string>): void {
-  if (!stream.opened) return;
+  if (!stream.opened || found.length === 0) return;
   const html = marketFragment(stream, stream.locale, found, rendered);
   if (html !== "") stream.connection.send("market", frame("market", html));
 }

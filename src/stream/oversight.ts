@@ -1,6 +1,38 @@
-import type { LoggedEvent } from "../events/log.ts";
+import { type LoggedEvent, readSince } from "../events/log.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
+import type { HubParts } from "./hub.ts";
+import type { Stream } from "./stream.ts";
+
+const MOST_AT_ONCE = 200;
+
+/** The admins' live log: what happens, as the bus tells it, and what it has not told, as Postgres has it. */
+export function createOversight({ db }: Pick<HubParts, "db">, streams: Set<Stream>) {
+  const shown = new Map<number, LoggedEvent>();
+
+  return {
+    happened(event: LoggedEvent): void {
+      show([event]);
+    },
+    /** Whatever happened since, as far as the bus has not told of it. */
+    async showSince(since: Date): Promise<void> {
+      for (const event of shown.values()) if (event.occurredAt < since) shown.delete(event.id);
+      if (admins().length === 0) return;
+      const events = await readSince(db, since, MOST_AT_ONCE);
+      show(events.filter((event) => !shown.has(event.id)));
+    },
+  };
+
+  function show(events: LoggedEvent[]): void {
+    if (events.length === 0) return;
+    for (const event of events) shown.set(event.id, event);
+    for (const stream of admins()) stream.connection.send("oversight", oversightFrame(stream.locale, events));
+  }
+
+  function admins(): Stream[] {
+    return [...streams].filter((stream) => stream.role === "admin" && stream.opened);
+  }
+}
 
 /** Events as the admins' log shows them, each at its top. */
 export function oversightFragment(locale: string, events: LoggedEvent[]): string {

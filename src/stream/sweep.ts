@@ -18,25 +18,26 @@ const SLACK_MS = 10_000;
 export function startSweep(hub: Hub, parts: HubParts): () => void {
   let running = false;
   let round = 0;
-  let heardUntil = Date.now();
+  let lookedAt = Date.now();
   const timer = setInterval(async () => {
     round += 1;
     if (running) return;
     running = true;
-    if (round % FULL === 0) await sweep(!parts.bus.up);
+    if (round % FULL === 0) await sweep();
     else await checkExpired(hub, parts);
     running = false;
   }, EVERY_MS);
-  parts.bus.onUp(() => void sweep(true));
+  parts.bus.onUp(() => void sweep());
   return () => clearInterval(timer);
 
-  async function sweep(deaf: boolean): Promise<void> {
+  async function sweep(): Promise<void> {
     try {
       parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
       await checkSessions(hub, parts, [...hub.streams]);
       await checkInboxes(hub, parts);
-      if (deaf) await hub.showChangesSince(new Date(heardUntil - SLACK_MS));
-      if (parts.bus.up) heardUntil = Date.now();
+      const began = Date.now();
+      await hub.showChangesSince(new Date(lookedAt - SLACK_MS));
+      lookedAt = began;
     } catch (error) {
       parts.log.warn({ err: error }, "the sweep could not reach the database");
     }
