@@ -75,6 +75,7 @@ export interface Database {
     data: ColumnType<EventRow["data"], string, never>;
     occurred_at: Given<Date>;
     delivered_at: Date | null;
+    left_lane_at: Date | null;
   };
   inboxes: {
     user_id: number;

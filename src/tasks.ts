@@ -5,8 +5,8 @@ import type { Database } from "./db.ts";
 import type { Log } from "./log.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, endStreams } from "./notifications/announce.ts";
-import { deliverEvent } from "./notifications/deliver.ts";
-import type { Jobs, TaskHandlers } from "./queue.ts";
+import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
+import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 
@@ -14,16 +14,24 @@ type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 export function createTasks({ db, bus, log }: Parts): TaskHandlers {
   return {
     deliver_event: ({ eventId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt),
+    deliver_alone: ({ eventId }, attempt) => deliverAlone({ db, bus, log }, eventId, attempt),
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
     end_streams: (ending) => endStreams(bus, ending),
   };
 }
 
-/** The same for graphile-worker. */
+/** The same for graphile-worker: what fails is tried again, each time after a longer and not quite certain while. */
 export function taskList(tasks: TaskHandlers): TaskList {
   const entries = Object.entries(tasks) as [keyof Jobs, (payload: unknown, attempt: number) => Promise<void>][];
   return Object.fromEntries(
-    entries.map(([name, task]) => [name, (payload: unknown, { job }: JobHelpers) => task(payload, job.attempts)]),
+    entries.map(([name, task]) => [
+      name,
+      (payload: unknown, { job, query }: JobHelpers) =>
+        task(payload, job.attempts).catch(async (error) => {
+          await query(SCATTER, [job.id]).catch(() => {});
+          throw error;
+        }),
+    ]),
   );
 }

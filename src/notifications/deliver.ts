@@ -3,123 +3,121 @@ import type { Bus, BusMessage } from "../bus.ts";
 import type { Database, Db, Trx } from "../db.ts";
 import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
+import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
-import { audienceOf } from "./audience.ts";
-import type { Reason } from "./kinds.ts";
+import { type Delivery, store } from "./store.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
-
-/** One recipient's share of an event: the number it has in their inbox, and how the inbox stands with it. */
-type Delivery = {
-  userId: number;
-  seq: number;
-  reason: Reason;
-  unseen: number;
-  revision: number;
-  createdAt: Date;
-};
-
 type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
+
+// How often a lane waits for an error to pass, about ten seconds in all, before it goes on without the event.
+const PATIENCE = 2;
 
 /**
  * Tells of an event everybody whom it concerns: stores their notifications, each with its recipient's next number, and
  * after the commit rings the bus. Events of one listing are delivered in the order in which they happened, whatever
- * the order of their jobs or any clock says: whoever holds the listing's lane delivers all that wait in it. Safe to run
- * twice, and to be killed, at any point.
+ * the order of their jobs or any clock says: whoever holds the listing's lane delivers all that wait in it. One that
+ * cannot be delivered leaves the lane: see deliverAlone. Safe to run twice, and to be killed, at any point.
  * @param attempt 1 the first time that the job runs
- * @throws what the database says, to be tried again
+ * @throws what the database says while it may pass, to be tried again
  */
 export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): Promise<void> {
   const event = await findEvent(parts.db, eventId);
   if (!event) return;
-  if (event.deliveredAt) return attempt > 1 ? announceAgain(parts, event) : undefined;
-  const failed: number[] = [];
-  do {
-    const step = await nextInLane(parts, event, failed);
+  if (event.deliveredAt && attempt > 1) await announceAgain(parts, event);
+  // Its own event being delivered, a job may still be the last to know of those that wait behind it.
+  for (let more = !event.deliveredAt; more || (await isWaited(parts.db, event)); more = false) {
+    const step = await nextInLane(parts, event, attempt);
     if (step === "empty") return;
     // Whoever holds the lane looks again after each delivery and so takes this one too, unless it is killed first.
     if (step === "busy") return lookAgain(parts, event);
-    await ring(parts, step.event, step.deliveries);
-  } while (await waiting(parts.db, event, failed).select("events.id").executeTakeFirst());
+    if (step !== "left") await ring(parts, step.event, step.deliveries);
+  }
 }
 
-/** One look for each lane is enough: the newest event there is delivered after all that wait before it. */
-function lookAgain({ db }: Parts, { id, listingId }: LoggedEvent): Promise<void> {
-  return addJob(db, "deliver_event", { eventId: id }, { delayMs: 1000, key: `lane ${listingId}` });
+/**
+ * Delivers an event that has left its listing's lane: late, after events that happened later. Its recipients get their
+ * next numbers for it, and the time at which it happened.
+ * @throws why it still cannot be delivered, to be tried again and in the end set aside
+ */
+export async function deliverAlone(parts: Parts, eventId: number, attempt = 1): Promise<void> {
+  const event = await findEvent(parts.db, eventId);
+  if (!event) return;
+  if (event.deliveredAt) return attempt > 1 ? announceAgain(parts, event) : undefined;
+  const deliveries = await parts.db.transaction().execute((trx) => store(trx, event));
+  parts.log.warn({ event: event.id, listing: event.listingId }, "an event was delivered late, out of its lane");
+  await ring(parts, event, deliveries);
 }
 
-/** Delivers the oldest waiting event of the lane. One that fails does not keep the others waiting. */
-async function nextInLane(parts: Parts, own: LoggedEvent, failed: number[]): Promise<Delivered | "empty" | "busy"> {
+/**
+ * One look for each lane and second is enough: the newest event there is delivered after all that wait before it. The
+ * second is in the key because the queue takes a job that runs for failed when another comes with its key.
+ */
+function lookAgain({ db }: Parts, event: LoggedEvent): Promise<void> {
+  const key = sql<string>`concat(${laneOf(event)}::text, ' ', floor(extract(epoch from now())))`;
+  return addJob(db, "deliver_event", { eventId: event.id }, { delayMs: 1000, key });
+}
+
+/** Delivers the oldest waiting event of the lane, or lets it leave the lane so that the others need not wait. */
+async function nextInLane(
+  parts: Parts,
+  own: LoggedEvent,
+  attempt: number,
+): Promise<Delivered | "empty" | "busy" | "left"> {
   let taken: LoggedEvent | undefined;
   try {
     return await parts.db.transaction().execute(async (trx) => {
       if (!(await takeLane(trx, own))) return "busy";
-      taken = (await waiting(trx, own, failed).executeTakeFirst()) as LoggedEvent | undefined;
+      taken = (await waiting(trx, own).executeTakeFirst()) as LoggedEvent | undefined;
       if (!taken) return "empty";
       return { event: taken, deliveries: await store(trx, taken) };
     });
   } catch (error) {
-    if (!taken || taken.id === own.id) throw error;
-    parts.log.warn(
-      { err: error, event: taken.id },
-      "an earlier event could not be delivered; its own job will try again",
-    );
-    failed.push(taken.id);
-    return nextInLane(parts, own, failed);
+    if (!taken || (isPassing(error) && attempt <= PATIENCE)) throw error;
+    await leaveLane(parts, taken, error);
+    return "left";
   }
 }
 
+/** From here on the event has a job of its own: exactly one, whoever else fails to deliver it at the same time. */
+async function leaveLane({ db, log }: Parts, { id, listingId }: LoggedEvent, error: unknown): Promise<void> {
+  log.warn({ err: error, event: id, listing: listingId }, "an event left its lane: its own job will try again");
+  await db.transaction().execute(async (trx) => {
+    const left = await trx
+      .updateTable("events")
+      .set({ left_lane_at: sql`clock_timestamp()` })
+      .where("id", "=", id)
+      .where("left_lane_at", "is", null)
+      .where("delivered_at", "is", null)
+      .returning("id")
+      .executeTakeFirst();
+    if (left) await addJob(trx, "deliver_alone", { eventId: id }, { delayMs: 1000 + Math.random() * 1000 });
+  });
+}
+
 async function takeLane(trx: Trx, event: LoggedEvent): Promise<boolean> {
-  const lane = event.listingId === null ? `event ${event.id}` : `listing ${event.listingId}`;
   const { rows } = await sql<{ taken: boolean }>`
-    select pg_try_advisory_xact_lock(hashtextextended(${lane}, 712003)) as taken`.execute(trx);
+    select pg_try_advisory_xact_lock(hashtextextended(${laneOf(event)}, 712003)) as taken`.execute(trx);
   return rows[0]?.taken ?? false;
 }
 
-function waiting(db: Db, own: LoggedEvent, failed: number[]) {
-  let query = readEvents(db).where("events.delivered_at", "is", null).orderBy("events.id").limit(1);
-  query =
-    own.listingId === null
-      ? query.where("events.id", "=", own.id)
-      : query.where("events.listing_id", "=", own.listingId);
-  return failed.length > 0 ? query.where("events.id", "not in", failed) : query;
+function laneOf({ id, listingId }: LoggedEvent): string {
+  return listingId === null ? `event ${id}` : `listing ${listingId}`;
 }
 
-/**
- * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement and last in the
- * transaction: the locks are held for a moment, and a recipient's numbers are given out in the order of commits.
- */
-async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
-  await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
-  const { rows } = await sql<Delivery>`
-    with delivered as (update events set delivered_at = clock_timestamp() where id = ${event.id} returning id),
-    told as materialized (select * from (${audienceOf(event)}) audience where exists (select from delivered)),
-    fresh as materialized (
-      select told.user_id, told.reason from told
-      where not exists (
-        select 1 from notifications
-        where notifications.recipient_id = told.user_id and notifications.event_id = ${event.id}
-      )
-    ),
-    locked as materialized (
-      select inboxes.user_id, fresh.reason
-      from fresh join inboxes on inboxes.user_id = fresh.user_id
-      order by inboxes.user_id
-      for no key update of inboxes
-    ),
-    bumped as (
-      update inboxes
-      set last_seq = last_seq + 1, unread = unread + 1, unseen = unseen + 1, revision = revision + 1
-      from locked
-      where inboxes.user_id = locked.user_id
-      returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at
-    ),
-    stored as (
-      insert into notifications (recipient_id, seq, event_id, reason, created_at)
-      select user_id, last_seq, ${event.id}, reason, at from bumped
-    )
-    select user_id as "userId", last_seq as seq, reason, unseen, revision, at as "createdAt" from bumped`.execute(trx);
-  return rows;
+function waiting(db: Db, own: LoggedEvent) {
+  const query = readEvents(db)
+    .where("events.delivered_at", "is", null)
+    .where("events.left_lane_at", "is", null)
+    .orderBy("events.id")
+    .limit(1);
+  return own.listingId === null
+    ? query.where("events.id", "=", own.id)
+    : query.where("events.listing_id", "=", own.listingId);
+}
+
+async function isWaited(db: Db, own: LoggedEvent): Promise<boolean> {
+  return (await waiting(db, own).select("events.id").executeTakeFirst()) !== undefined;
 }
 
 /** The worker may have been killed between its commit and the bell: whoever has heard already ignores the number. */
@@ -144,5 +142,5 @@ async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Deliver
   }
   messages.push({ channel: "role:admin", body: JSON.stringify({ type: "oversight", event }) });
   // A bell that cannot ring is not a failure: what is stored is found by the next sweep.
-  await bus.publish(messages).catch((error) => log.warn({ err: error, event: event.id }, "the bus did not ring"));
+  await bus.publish(messages).catch((error) => log.debug({ err: error, event: event.id }, "the bus did not ring"));
 }

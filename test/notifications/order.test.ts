@@ -116,26 +116,6 @@ test("events of one listing are delivered in the order in which they happened, i
   expect(got.map((notice) => notice.event.id)).toEqual(ids);
 });
 
-test("an event that cannot be delivered holds up nobody, and is delivered when it can be", async () => {
-  const { db } = world;
-  const reader = await watcher();
-  const [listing] = listings;
-  if (!listing) throw new Error("there are no listings");
-  const poison = await happen(listing);
-  await sql`create function refuse() returns trigger language plpgsql as $$
-    begin if new.event_id = ${sql.lit(poison)} then raise 'poison'; end if; return new; end $$`.execute(db);
-  await sql`create trigger refuse before insert on notifications for each row execute function refuse()`.execute(db);
-  const after = await happen(listing);
-
-  await deliverEvent(world, after);
-  expect((await readAfter(db, reader.id, 0, 10)).map((notice) => notice.event.id)).toEqual([after]);
-  await expect(deliverEvent(world, poison)).rejects.toThrow("poison");
-
-  await sql`drop trigger refuse on notifications`.execute(db);
-  await deliverEvent(world, poison);
-  expect((await readAfter(db, reader.id, 0, 10)).map((notice) => notice.event.id)).toEqual([after, poison]);
-});
-
 test("a change that is rolled back leaves no event, no job, and tells nobody", async () => {
   const { db, cast } = world;
   const reader = await watcher();

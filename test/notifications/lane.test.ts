@@ -1,0 +1,103 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Viewer } from "../../src/access.ts";
+import { recordEvent } from "../../src/events/record.ts";
+import type { ListingView } from "../../src/marketplace/listings.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { deliverAlone, deliverEvent } from "../../src/notifications/deliver.ts";
+import { readAfter } from "../../src/notifications/inbox.ts";
+import { createPerson, publishedListing } from "../cast.ts";
+import { poison } from "../poison.ts";
+import { createWorld, type World } from "../world.ts";
+
+const PASSES = "57014";
+
+let world: World;
+let listing: ListingView;
+let reader: Viewer;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world.close());
+
+/** So many things happen to a new listing that a new reader watches. */
+async function happened(count: number): Promise<number[]> {
+  const { db, cast } = world;
+  listing = await publishedListing(db, cast.sol);
+  reader = await createPerson(db, { role: "buyer" });
+  await watchListing(db, reader, listing.id);
+  await world.drain();
+  const ids: number[] = [];
+  for (let n = 0; n < count; n += 1) ids.push(await happen());
+  return ids;
+}
+
+async function happen(): Promise<number> {
+  const { db, cast } = world;
+  const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
+  const event = { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data } as const;
+  return db.transaction().execute((trx) => recordEvent(trx, event));
+}
+
+async function told(): Promise<number[]> {
+  return (await readAfter(world.db, reader.id, 0, 100)).map((notice) => notice.event.id);
+}
+
+async function jobsAlone(id: number | undefined): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from graphile_worker._private_jobs jobs join graphile_worker._private_tasks tasks
+    on tasks.id = task_id where identifier = 'deliver_alone' and (payload ->> 'eventId')::bigint = ${id}`.execute(
+    world.db,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+test("R-15: an event that cannot be delivered leaves its lane: those after it are told in order, it is told when it can be", async () => {
+  const [first, bad, ...after] = (await happened(5)) as [number, number, ...number[]];
+  const { cure } = await poison(world, [bad]);
+  await deliverEvent(world, after[1] ?? 0);
+  expect(await told()).toEqual([first, ...after]);
+  expect(await jobsAlone(bad)).toBe(1);
+  await deliverEvent(world, bad);
+  await expect(deliverAlone(world, bad)).rejects.toThrow("poisoned");
+  await cure();
+  await deliverAlone(world, bad);
+  expect(await told()).toEqual([first, ...after, bad]);
+});
+
+test("R-15: however many fail to deliver it at the same time, it gets one job of its own", async () => {
+  const ids = await happened(8);
+  const [bad = 0] = ids;
+  await poison(world, [bad]);
+  await Promise.all(ids.map((id) => deliverEvent(world, id)));
+  await world.drain();
+  expect(await told()).toEqual(ids.slice(1));
+  expect(await jobsAlone(bad)).toBe(1);
+});
+
+test("R-15: while the reason may pass by itself, the others wait behind it and the order holds", async () => {
+  const [first, held, after] = (await happened(3)) as [number, number, number];
+  const { cure } = await poison(world, [held], PASSES);
+  for (const attempt of [1, 2]) await expect(deliverEvent(world, after, attempt)).rejects.toThrow("poisoned");
+  expect(await told()).toEqual([first]);
+  await cure();
+  await deliverEvent(world, after, 3);
+  expect(await told()).toEqual([first, held, after]);
+  expect(await jobsAlone(held)).toBe(0);
+});
+
+test("R-15: but they do not wait for ever", async () => {
+  const [held, after] = (await happened(2)) as [number, number];
+  await poison(world, [held], PASSES);
+  await deliverEvent(world, after, 3);
+  expect(await told()).toEqual([after]);
+  expect(await jobsAlone(held)).toBe(1);
+});
+
+test("R-01: a job whose own event is delivered already delivers what waits behind it, should nobody else know of that", async () => {
+  const [first] = (await happened(1)) as [number];
+  await deliverEvent(world, first);
+  const second = await happen();
+  await deliverEvent(world, first, 2);
+  expect(await told()).toEqual([first, second]);
+});
