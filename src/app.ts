@@ -9,7 +9,7 @@ import { createSessions } from "./accounts/sessions.ts";
 import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./db.ts";
-import { handleErrors, handleMissing } from "./error-pages.ts";
+import { answerInTime, handleErrors, handleMissing } from "./error-pages.ts";
 import { healthRoutes } from "./health.ts";
 import { homeRoutes } from "./home.ts";
 import type { Log } from "./log.ts";
@@ -49,8 +49,9 @@ export function createApp(parts: AppParts): Express {
   app.use(pinoHttp({ logger: log, autoLogging: false }));
   app.use(ownRequestsOnly(config.appOrigin));
   // Streams and their polling read the session without keeping it alive, so they come before what does.
-  app.use(streamRoutes(parts, sessions.readOnly));
+  app.use(streamRoutes(parts, [answerInTime(log), ...sessions.readOnly]));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
+  app.use(answerInTime(log));
   app.use(sessions.middleware);
   app.use(withInbox(db));
   app.use(homeRoutes(db));

@@ -10,8 +10,9 @@ export type BusMessage = { channel: string; body: string };
  * numbers. `onUp` is called each time that messages may have been missed and now flow again.
  */
 export interface Bus {
+  /** @throws when the bell could not be rung, within two seconds at the most and at once while the bus is known to be away */
   publish(messages: BusMessage[]): Promise<void>;
-  /** Resolves once the subscription is confirmed: what is published from then on is heard. At once while down. */
+  /** Resolves once the subscription is confirmed: what is published from then on is heard. While down it need not be. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   onMessage(listener: (channel: string, body: string) => void): void;
@@ -47,6 +48,11 @@ function createLocalBus(): Bus {
   };
 }
 
+// A Redis that does not answer holds up a job once for so long; then its connection is given up, and until there is a new
+// one every bell fails at once.
+const PATIENCE_MS = 2000;
+const LISTEN_EVERY_MS = 2000;
+
 function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifiedTls">, log: Log): Bus {
   // Pub/sub knows no databases, so the address's number is put before each channel: two installations may share a Redis.
   const space = `stockbell${new URL(url).pathname.replace(/^\/0?$/, "")}:`;
@@ -54,9 +60,10 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     connectTimeout: 4000,
-    commandTimeout: 4000,
+    commandTimeout: PATIENCE_MS,
+    disconnectTimeout: 200,
     keepAlive: 10_000,
-    retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2000) * (0.5 + Math.random() / 2),
+    retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 1500) * (0.5 + Math.random() / 2),
     ...tlsOf(url, config),
   };
   const publisher = new Redis(url, { ...options, enableAutoPipelining: true });
@@ -75,21 +82,25 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
   });
   quietly(publisher);
   quietly(subscriber);
+  const listening = setInterval(() => void checkHearing(), LISTEN_EVERY_MS).unref();
 
   return {
     get up() {
       return up;
     },
     async publish(messages) {
+      if (publisher.status !== "ready") throw new Error("Redis is away");
       const pipeline = publisher.pipeline();
       for (const { channel, body } of messages) pipeline.publish(space + channel, body);
       const results = await pipeline.exec();
-      const failed = results?.find(([error]) => error);
-      if (failed?.[0]) throw failed[0];
+      const failure = results?.find(([error]) => error)?.[0];
+      if (!failure) return;
+      if (publisher.status === "ready") publisher.disconnect(true);
+      throw failure;
     },
     async subscribe(channel) {
       channels.add(channel);
-      if (subscriber.status === "ready") await subscriber.subscribe(space + channel);
+      if (subscriber.status === "ready") await subscriber.subscribe(space + channel).catch(() => hearAnew());
     },
     unsubscribe(channel) {
       channels.delete(channel);
@@ -98,6 +109,7 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     onMessage: (listener) => void emitter.on("message", listener),
     onUp: (listener) => void emitter.on("up", listener),
     async close() {
+      clearInterval(listening);
       emitter.removeAllListeners();
       publisher.disconnect();
       subscriber.disconnect();
@@ -113,8 +125,17 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
       emitter.emit("up");
     } catch (error) {
       log.warn({ err: error }, "the bus could not subscribe again");
-      subscriber.disconnect(true);
+      hearAnew();
     }
+  }
+
+  /** A connection may stay open and bring nothing: only an answer shows that somebody would be heard. */
+  async function checkHearing(): Promise<void> {
+    if (subscriber.status === "ready") await subscriber.ping().catch(() => hearAnew());
+  }
+
+  function hearAnew(): void {
+    if (subscriber.status === "ready") subscriber.disconnect(true);
   }
 
   // Redis away is a state, not an error a line: ioredis tells of each attempt, which is twice a second for hours.

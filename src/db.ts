@@ -100,25 +100,40 @@ export interface Database {
 export type Db = Kysely<Database> | Transaction<Database>;
 export type Trx = Transaction<Database>;
 
+// Who waits for a page goes away after some seconds: the database has answered by then, or it is too late. A job may take
+// longer, as when ten thousand people are told of one event. A migration takes as long as it takes.
+const PATIENCE = {
+  request: { connectionTimeoutMillis: 2000, lock_timeout: 2000, statement_timeout: 3000, query_timeout: 4000 },
+  job: { connectionTimeoutMillis: 4000, statement_timeout: 15_000, query_timeout: 17_000 },
+  migration: { connectionTimeoutMillis: 4000 },
+};
+const UNANSWERED = "Query read timeout";
+
 /**
  * A pool of connections with time-outs, so that a slow or dead database makes a request fail and never hang.
- * @param databaseUrl postgres://…
  * @param max connections at the most
+ * @param patience what the connections are for, which says how long they wait
  */
-export function createPool(config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">, max: number): pg.Pool {
+export function createPool(
+  config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">,
+  max: number,
+  patience: keyof typeof PATIENCE = "job",
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString: config.databaseUrl,
     ...tlsOf(config),
     max,
-    connectionTimeoutMillis: 4000,
-    statement_timeout: 15_000,
+    ...PATIENCE[patience],
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     application_name: "stockbell",
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on("error", () => {});
-  pool.on("connect", (client) => void client.on("error", () => {}));
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    endIfUnanswered(client);
+  });
   return pool;
 }
 
@@ -132,4 +147,18 @@ function tlsOf(config: Pick<Config, "databaseCa" | "unverifiedTls">): pg.PoolCon
   if (config.databaseCa) return { ssl: { ca: config.databaseCa } };
   if (config.unverifiedTls.includes("database")) return { ssl: { rejectUnauthorized: false } };
   return {};
+}
+
+// pg keeps a connection whose query was given up, and the next query would wait behind that one for ever.
+function endIfUnanswered(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+  client.query = ((...given: unknown[]) => {
+    const answer = query(...given);
+    if (answer instanceof Promise) {
+      answer.catch((error: Error) => {
+        if (error.message === UNANSWERED) void client.end();
+      });
+    }
+    return answer;
+  }) as pg.PoolClient["query"];
 }

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from "exp
 import { ConflictError, DomainError, ForbiddenError, NotFoundError, SignedOutError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { ownPath } from "./own-path.ts";
+import { isPassing } from "./passing.ts";
 import { sendFragment, sendPage, wantsFragment } from "./views.ts";
 
 /** What went wrong, as its reader is to know it. */
@@ -10,6 +11,9 @@ type Problem = { status: number; view: string; message?: string; link?: { href: 
 // Where an error says no more than its kind, the page has better words.
 const USUAL = [new NotFoundError().message, new ForbiddenError().message];
 const SIGN_IN = { href: "/sign-in", text: "Sign in" };
+
+const ANSWER_MS = 4500;
+class TooLateError extends Error {}
 
 /** Whatever no route took. */
 export const handleMissing: RequestHandler = (_req, _res, next) => next(new NotFoundError());
@@ -20,6 +24,7 @@ export const handleMissing: RequestHandler = (_req, _res, next) => next(new NotF
  */
 export function handleErrors(log: Log): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
+    if (res.writableEnded) return log.debug({ err: error, request: idOf(req) }, "a request failed after its answer");
     const problem = problemOf(error, req);
     note(log, error, problem, req);
     if (res.headersSent) return res.destroy();
@@ -33,8 +38,27 @@ export function handleErrors(log: Log): ErrorRequestHandler {
   };
 }
 
+/**
+ * Answers 503 when whatever comes after it has not begun to answer in time, so that nobody waits for a database that is
+ * slow or hangs. What is under way then is not stopped; it ends by the database's own time-outs.
+ */
+export function answerInTime(log: Log): RequestHandler {
+  const answerLate = handleErrors(log);
+  return (req, res, next) => {
+    const timer = setTimeout(() => {
+      if (!res.headersSent) void answerLate(new TooLateError("no answer in time"), req, res, next);
+    }, ANSWER_MS);
+    res.once("close", () => clearTimeout(timer));
+    next();
+  };
+}
+
 function answer(req: Request, res: Response, error: unknown, problem: Problem): void {
-  if (problem.status === 503) res.set("Retry-After", "5");
+  if (problem.status === 503) {
+    res.set("Retry-After", "5");
+    // Prolonging the session would wait for the very database that is away.
+    Reflect.deleteProperty(req, "session");
+  }
   if (isStream(req) && !wantsFragment(req)) return void res.status(problem.status).end();
   if (error instanceof SignedOutError && !wantsFragment(req)) return askToSignIn(req, res);
   const { status, view, ...said } = problem;
@@ -63,7 +87,7 @@ function problemOf(error: unknown, req: Request): Problem {
     return { status: 409, view: "conflict", message: error.message, ...present(error) };
   if (error instanceof SignedOutError) return { status: 401, view: "refused", message: error.message, link: SIGN_IN };
   if (error instanceof DomainError) return { status: error.status, view: viewOf(error.status), ...wordsOf(error) };
-  if (isUnavailable(error)) return { status: 503, view: "unavailable", link: again(req) };
+  if (error instanceof TooLateError || isPassing(error)) return { status: 503, view: "unavailable", link: again(req) };
   const status = refusedStatus(error);
   return status ? { status, view: viewOf(status) } : { status: 500, view: "error" };
 }
@@ -92,19 +116,6 @@ function refusedStatus(error: unknown): number | null {
   if (error instanceof URIError) return 400;
   const status = error instanceof Error && "status" in error ? Number(error.status) : 0;
   return status >= 400 && status < 500 ? status : null;
-}
-
-// Classes and codes of SQLSTATE that pass by themselves: connection lost, out of resources, cancelled by a time-out,
-// shut down, deadlocked. Then what Node says of a socket, and the pool, which has words only.
-const PASSING_STATE = /^(08|53|57|40|25P03|55P03)/;
-const PASSING_CODE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
-const PASSING_WORDS =
-  /timeout exceeded when trying to connect|connection terminated|client has encountered a connection/i;
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return PASSING_STATE.test(code) || PASSING_CODE.test(code) || PASSING_WORDS.test(error.message);
 }
 
 function note(log: Log, error: unknown, { status }: Problem, req: Request): void {

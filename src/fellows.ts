@@ -15,24 +15,38 @@ export type Fellows = ReturnType<typeof watchFellows>;
 export function watchFellows(pool: pg.Pool, log: Log) {
   const living = new Set<string>();
   let client: pg.PoolClient | null = null;
-  let busy = tick();
-  const timer = setInterval(() => {
-    busy = busy.then(tick);
-  }, EVERY_MS);
+  let busy: Promise<void> | null = null;
+  const timer = setInterval(() => void look(), EVERY_MS);
+  void look();
 
   return {
-    /** From now until stop(), jobs locked by this worker id are those of a living worker. */
+    /** From now until leave(), jobs locked by this worker id are those of a living worker. */
     async join(workerId: string): Promise<void> {
       living.add(workerId);
       await busy;
       if (client) await lock(client, workerId).catch(() => lose());
     },
+    /** This worker has ended: what it could not give back itself is given back by whoever looks next. */
+    async leave(workerId: string): Promise<void> {
+      living.delete(workerId);
+      await busy;
+      await client?.query("select pg_advisory_unlock_shared($1, hashtext($2))", [CLASS, workerId]).catch(() => lose());
+    },
+    /** Gives back what this process's workers still hold, for their fellows to take up at once. */
     async stop(): Promise<void> {
       clearInterval(timer);
       await busy;
       lose();
+      if (living.size > 0) await pool.query("select graphile_worker.force_unlock_workers($1)", [[...living]]);
     },
   };
+
+  function look(): Promise<void> {
+    busy ??= tick().finally(() => {
+      busy = null;
+    });
+    return busy;
+  }
 
   async function tick(): Promise<void> {
     try {
@@ -47,9 +61,14 @@ export function watchFellows(pool: pg.Pool, log: Log) {
 
   async function holdAll(): Promise<pg.PoolClient> {
     const fresh = await pool.connect();
+    try {
+      for (const workerId of living) await lock(fresh, workerId);
+    } catch (error) {
+      fresh.release(true);
+      throw error;
+    }
     fresh.on("error", lose);
     fresh.on("end", lose);
-    for (const workerId of living) await lock(fresh, workerId);
     return fresh;
   }
 

@@ -16,11 +16,10 @@ export const quietLogger = new Logger(() => () => {});
  * @throws what the database says
  */
 export async function migrate(config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">): Promise<void> {
-  const pool = createPool(config, 4);
+  const pool = createPool(config, 4, "migration");
   const db = createDb(pool);
   const lock = await pool.connect();
   try {
-    await lock.query("set statement_timeout = 0");
     await lock.query("select pg_advisory_lock($1)", [LOCK]);
     const { error } = await new Migrator({ db, provider: { getMigrations } }).migrateToLatest();
     if (error) throw error;

@@ -11,9 +11,12 @@ import { createTasks, taskList } from "./tasks.ts";
 
 type Parts = { config: Config; bus: Bus; log: Log };
 
+// Of the ten seconds after SIGTERM within which unfinished work must be back in the queue.
+const FINISH_MS = 8000;
+
 /**
  * Starts taking jobs from the queue, and starts again should the queue's runner end by itself.
- * @returns stop(): lets running jobs finish, gives the rest back, and resolves when nothing runs any more
+ * @returns stop(): lets running jobs finish for some seconds and gives back the rest, which fellows take up at once
  * @throws when the database cannot be reached at the start
  */
 export async function startWorker({ config, bus, log }: Parts): Promise<{ stop(): Promise<void> }> {
@@ -27,9 +30,9 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
   return {
     async stop() {
       stopping = true;
-      await runner.stop().catch(() => {});
-      await fellows.stop();
-      await db.destroy();
+      await atMost(FINISH_MS, runner.stop());
+      await atMost(1000, fellows.stop());
+      await atMost(500, db.destroy());
     },
   };
 
@@ -43,6 +46,8 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
       logger: quietLogger,
       events: listen(fellows, log),
       parsedCronItems: [],
+      // As batches, completions that fail end the runner, which starts again. One by one they would end the process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     };
     const started = await run(options);
     log.info({ concurrency: config.workerConcurrency }, "the worker takes jobs");
@@ -61,9 +66,16 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
   }
 }
 
+/** Waits for something, but not for ever; whether it went well does not matter any more. */
+async function atMost(ms: number, something: Promise<unknown>): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, ms).unref());
+  await Promise.race([something.catch(() => {}), late]);
+}
+
 function listen(fellows: Fellows, log: Log): WorkerEvents {
   const events: WorkerEvents = new EventEmitter();
   events.on("pool:create", ({ workerPool }) => void fellows.join(workerPool.id));
+  events.on("pool:release", ({ workerPool }) => void fellows.leave(workerPool.id));
   events.on("job:error", ({ job, error }) => {
     const { id, task_identifier: task, attempts } = job;
     log.warn({ job: id, task, attempts, err: error }, "a job failed and will be tried again");

@@ -14,7 +14,9 @@ type Parts = { config: Config; bus: Bus; log: Log };
 export type Web = { url: string; hub: Hub; stop(): Promise<void> };
 
 const BACKLOG = 4096;
+// An eighth of the streams a second, so that those who come back at once are never a crowd. A few are no crowd.
 const DRAIN_MS = 8000;
+const FEW = 10;
 
 /**
  * Starts one web process's server.
@@ -22,7 +24,7 @@ const DRAIN_MS = 8000;
  * @throws when the port is taken
  */
 export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
-  const pool = createPool(config, 10);
+  const pool = createPool(config, 10, "request");
   const db = createDb(pool);
   const metrics = createMetrics();
   const cards = {
@@ -46,7 +48,7 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
     hub,
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
-      await hub.close(hub.streams.size > 100 ? DRAIN_MS : 200);
+      await hub.close(hub.streams.size < FEW ? 0 : DRAIN_MS);
       server.closeIdleConnections();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000))]);
       server.closeAllConnections();

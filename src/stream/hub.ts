@@ -18,6 +18,7 @@ import { startSweep } from "./sweep.ts";
 export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards };
 
 const HOUR = 3_600_000;
+const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
 const ROLES: Role[] = ["buyer", "seller", "admin"];
@@ -108,17 +109,18 @@ export class Hub {
     else stream.connection.end(why, "bye", frame("bye", JSON.stringify({ reconnect })));
   }
 
-  /** Ends every stream in waves over `ms`, each with a delay of its own, so that nobody comes back in step. */
+  /** Ends every stream, evenly over `ms`, each with a delay of its own, so that nobody comes back in step. */
   async close(ms: number): Promise<void> {
     this.#closing = true;
     for (const stop of this.#stops) stop();
-    const waves = Math.max(1, Math.min(20, Math.ceil(this.streams.size / 50)));
-    const size = Math.ceil(this.streams.size / waves);
-    for (let wave = 0; wave < waves; wave += 1) {
-      for (const stream of [...this.streams].slice(0, size)) {
+    const leaving = [...this.streams];
+    const waves = Math.max(1, Math.round(ms / WAVE_MS));
+    for (let wave = 1; wave <= waves; wave += 1) {
+      const done = Math.ceil((leaving.length * (wave - 1)) / waves);
+      for (const stream of leaving.slice(done, Math.ceil((leaving.length * wave) / waves))) {
         this.end(stream, "deploy", undefined, 500 + Math.floor(Math.random() * 4500));
       }
-      if (wave < waves - 1) await new Promise((resolve) => setTimeout(resolve, ms / waves));
+      if (wave < waves && this.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, WAVE_MS));
     }
   }
 
