@@ -9,7 +9,7 @@ import { createLog, type Log } from "../src/log.ts";
 import { quietLogger } from "../src/migrate.ts";
 import { createTasks, taskList } from "../src/tasks.ts";
 import { type Cast, createCast } from "./cast.ts";
-import { createTestDatabase, redisUrl } from "./database.ts";
+import { createTestDatabase, redisUrl, type TestDatabase } from "./database.ts";
 
 /** A database of its own with the cast in it, a bus, and the queue run by hand. */
 export type World = {
@@ -27,12 +27,13 @@ export type World = {
 
 /**
  * @param options.redis whether the bus is a real Redis, and at which address if not the run's, or within the process
+ * @param options.database one of a Postgres of the test's own
  * @param options.demo whether the cast comes with the demo's stock, watches and enquiries
  */
 export async function createWorld(
-  options: { redis?: boolean | string; demo?: boolean; env?: NodeJS.ProcessEnv } = {},
+  options: { redis?: boolean | string; database?: TestDatabase; demo?: boolean; env?: NodeJS.ProcessEnv } = {},
 ): Promise<World> {
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const env = { DATABASE_URL: database.url, NODE_ENV: "test", PORT: "0", LOG_LEVEL: "silent", ...options.env };
   const address = typeof options.redis === "string" ? options.redis : redisUrl();
   const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: address } : env);

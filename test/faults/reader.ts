@@ -35,6 +35,8 @@ export type Reader = {
   hellos: { state: string; replayed: number; at: number }[];
   /** Every fragment, with when it came. */
   events: (ReceivedEvent & { at: number })[];
+  /** When heartbeats came. */
+  beats: number[];
   /** How often it tried to open a stream. */
   attempts(): number;
   wake(): void;
@@ -50,6 +52,7 @@ export function openReader(url: () => string, cookie: string, cursor = 0): Reade
   const states: Reader["states"] = [];
   const hellos: Reader["hellos"] = [];
   const events: Reader["events"] = [];
+  const beats: number[] = [];
   const seen = new Set<number>();
   let repeats = 0;
   let attempts = 0;
@@ -57,6 +60,12 @@ export function openReader(url: () => string, cookie: string, cursor = 0): Reade
     constructor(path: string) {
       super(url() + path, cookie);
       attempts += 1;
+    }
+    override addEventListener(name: string, listener: Listener): void {
+      super.addEventListener(name, (event) => {
+        if (name === "heartbeat") beats.push(Date.now());
+        listener(event);
+      });
     }
   }
   const connection = new RealConnection(surroundings(Source, url, cookie), (message) => {
@@ -68,7 +77,7 @@ export function openReader(url: () => string, cookie: string, cursor = 0): Reade
   });
   connection.open("/stream", { cursor, at: new Date().toISOString() });
   return {
-    ...{ states, hellos, events },
+    ...{ states, hellos, events, beats },
     seqs: () => [...seen],
     repeats: () => repeats,
     attempts: () => attempts,

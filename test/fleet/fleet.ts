@@ -22,10 +22,18 @@ export type Fleet = {
   close(): Promise<void>;
 };
 
-/** @param env for every process, besides where Postgres and Redis are */
-export async function startFleet(webs: number, workers: number, env: Record<string, string> = {}): Promise<Fleet> {
-  const world = await createWorld({ redis: true });
-  const common = { DATABASE_URL: world.databaseUrl, REDIS_URL: redisUrl(), ...env };
+/**
+ * @param env for every process; it may also say that Postgres or Redis are elsewhere for them than for the test
+ * @param given a world of the test's own, whose Postgres and Redis they use
+ */
+export async function startFleet(
+  webs: number,
+  workers: number,
+  env: Record<string, string> = {},
+  given?: World,
+): Promise<Fleet> {
+  const world = given ?? (await createWorld({ redis: true }));
+  const common = { DATABASE_URL: world.databaseUrl, REDIS_URL: world.config.redisUrl ?? redisUrl(), ...env };
   const clients: SseClient[] = [];
   const fleet: Fleet = {
     world,

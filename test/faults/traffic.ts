@@ -1,0 +1,89 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { enquire } from "../../src/marketplace/enquiries.ts";
+import { publishedListing } from "../cast.ts";
+import type { World } from "../world.ts";
+
+/** What became of one form that was sent: `status` is 0 where there was no answer at all. */
+export type Post = { words: string; status: number; retryAfter: string | null; at: number; ms: number };
+
+/** Opens a thread with Sol for each of these buyers: a reply in it is told to that buyer alone. */
+export async function openThreads(world: World, buyers: { id: number }[]): Promise<number[]> {
+  const { db, cast } = world;
+  const listing = await publishedListing(db, cast.sol);
+  for (const { id } of buyers)
+    await enquire(db, { id, role: "buyer", name: `Buyer ${id}` }, listing.id, "Is it there?");
+  const rows = await db
+    .selectFrom("enquiries")
+    .select(["id", "buyer_id"])
+    .where("listing_id", "=", listing.id)
+    .execute();
+  const threads = new Map(rows.map((row) => [row.buyer_id, row.id]));
+  return buyers.map(({ id }) => threads.get(id) ?? 0);
+}
+
+/**
+ * Sol replies in one thread after the other, at a steady pace whatever the answers are.
+ * @param url where the next form goes
+ * @param perSecond how many
+ */
+export function startTraffic(url: () => string, cookie: string, threads: number[], perSecond: number) {
+  const posts: Post[] = [];
+  const underWay = new Set<Promise<void>>();
+  let sent = 0;
+  const timer = setInterval(() => {
+    const post = send().finally(() => underWay.delete(post));
+    underWay.add(post);
+  }, 1000 / perSecond);
+  return {
+    posts,
+    /** Resolves when the last form has had its answer. */
+    async stop(): Promise<Post[]> {
+      clearInterval(timer);
+      await Promise.all(underWay);
+      return posts;
+    },
+  };
+
+  async function send(): Promise<void> {
+    const words = `Reply ${sent}`;
+    const thread = threads[sent % threads.length];
+    sent += 1;
+    const at = Date.now();
+    const answer = await fetch(`${url()}/enquiries/${thread}/messages`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { Cookie: cookie, "Sec-Fetch-Site": "same-origin" },
+      body: new URLSearchParams({ message: words }),
+      signal: AbortSignal.timeout(30_000),
+    }).catch(() => null);
+    await answer?.text().catch(() => {});
+    const retryAfter = answer?.headers.get("Retry-After") ?? null;
+    posts.push({ words, status: answer?.status ?? 0, retryAfter, at, ms: Date.now() - at });
+  }
+}
+
+/** Checks what everybody was answered against what is stored. */
+export async function reckon(world: World, posts: Post[]) {
+  const rows = await world.db.selectFrom("messages").select("body").where("body", "like", "Reply %").execute();
+  const stored = new Set(rows.map(({ body }) => body));
+  const accepted = posts.filter(({ status }) => status === 303);
+  const refused = posts.filter(({ status }) => status !== 303);
+  return {
+    accepted,
+    refused,
+    /** Answered as done, and not there. */
+    lost: accepted.filter(({ words }) => !stored.has(words)),
+    /** Answered by nothing, or by something that does not say to come back later. */
+    unsaid: refused.filter(({ status, retryAfter }) => status !== 503 || retryAfter === null),
+    slowest: Math.max(...posts.map(({ ms }) => ms)),
+  };
+}
+
+/** Waits until a form is accepted again. @returns after how many ms */
+export async function acceptedAgain(posts: Post[], since: number, within = 30_000): Promise<number> {
+  for (const deadline = Date.now() + within; Date.now() < deadline; await pause(20)) {
+    const first = posts.find(({ status, at }) => status === 303 && at >= since);
+    if (first) return first.at + first.ms - since;
+  }
+  throw new Error(`Nothing was accepted within ${within} ms.`);
+}
