@@ -1,11 +1,11 @@
 // What the pages load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
-import { Connection } from "./connection.js";
-import { pollWhileDown } from "./fallback.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
 import { keepReadersPlace } from "./keep.js";
+import { Link } from "./link.js";
+import { sayWhenAway } from "./outage.js";
 import { reloadOnReset } from "./reset.js";
 import { feedHtmx } from "./source.js";
 import { writeTimes } from "./times.js";
@@ -23,28 +23,29 @@ else guardForms(alerts);
 
 // Runs before DOMContentLoaded, at which htmx reads the page and asks for its source.
 function goLive() {
-  const start = { cursor: Number(document.body.dataset.cursor), at: document.body.dataset.at };
+  const { user, cursor, at } = document.body.dataset;
   const parts = [];
-  const connection = new Connection(globalThis, (message) => {
+  const link = new Link(user, { cursor: Number(cursor), at }, (message) => {
     for (const part of parts) part(message);
   });
   defineFragments(htmx);
   countInTitle();
-  guardForms(alerts, connection);
+  guardForms(alerts, link);
   parts.push(
-    feedHtmx(htmx, (url) => connection.open(url, start)),
+    feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),
-    pollWhileDown(htmx, document.querySelector("#fallback"), connection, start),
+    sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     reloadOnReset(htmx),
   );
-  wakeWithPage(connection);
+  wakeWithPage(link);
 }
 
-function wakeWithPage(connection) {
-  window.addEventListener("online", () => connection.setOnline(true));
-  window.addEventListener("offline", () => connection.setOnline(false));
-  document.addEventListener("visibilitychange", () => document.hidden || connection.wake());
+function wakeWithPage(link) {
+  window.addEventListener("online", () => link.setOnline(true));
+  window.addEventListener("offline", () => link.setOnline(false));
+  document.addEventListener("visibilitychange", () => link.look(!document.hidden));
+  window.addEventListener("focus", () => link.look(true));
   // A page that the browser keeps for the Back button must hold no connection.
-  window.addEventListener("pagehide", () => connection.pause());
-  window.addEventListener("pageshow", (event) => event.persisted && connection.wake());
+  window.addEventListener("pagehide", () => link.pause());
+  window.addEventListener("pageshow", (event) => event.persisted && link.wake());
 }

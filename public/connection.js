@@ -1,32 +1,37 @@
 // The connection to the stream. It knows no page: it speaks by plain messages alone, so that it can run in a worker too.
+import { Absence } from "./absence.js";
+import { Asking, askFor } from "./asking.js";
 import { Backoff } from "./backoff.js";
-import { isSignedOut, openStream } from "./stream.js";
+import { openStream } from "./stream.js";
 import { Timers } from "./timers.js";
 
 const HEARTBEAT = 15_000;
 const SILENCE = 2.5 * HEARTBEAT;
-const PATIENCE = 5_000;
 const STEADY = 10_000;
 const GRACE = 2_000;
 
 /**
- * One stream, opened again whenever it is lost, each time from where it was. The browser's own reconnect is not used:
- * it gives up after any answer but 200, and forgets the cursor with it.
+ * One stream, opened again whenever it is lost, each time from where it was; while there is none for longer, questions
+ * from the same position. The browser's own reconnect is not used: it gives up after any answer but 200, and forgets the
+ * cursor with it.
  */
 export class Connection {
   /** @type {import("./stream.js").Surroundings} */ #around;
   #tell;
   #source = null;
   #state = "connecting";
-  #position = { cursor: 0, at: "" };
+  /** @type {import("./stream.js").Position} */ #position = { cursor: 0, at: "" };
   #timers;
   #backoff;
+  #asking;
   #url = "";
+  #reader = "";
   #live = false;
-  #impatient = false;
   #reachable = true;
-  #since = 0;
+  #openedAt = 0;
   #heardAt = 0;
+  #paused = false;
+  #absence = new Absence();
   /** Goes up whenever a connection or the wait for one ends. */
   #era = 0;
 
@@ -39,28 +44,31 @@ export class Connection {
     this.#tell = tell;
     this.#timers = new Timers(around);
     this.#backoff = new Backoff(() => around.Math.random());
+    this.#asking = new Asking(this.#timers, () => this.#ask());
   }
 
   /**
    * Connects, the first time; afterwards it is the same as wake().
    * @param {string} url the stream
-   * @param {{ cursor: number, at: string }} start the last number that the page shows, and the server's time at which
-   *   the page was made (ISO)
+   * @param {import("./stream.js").Position} start what the page shows
+   * @param {string} [reader] whose page it is: what is meant for somebody else is never passed on
    */
-  open(url, start) {
+  open(url, start, reader = "") {
     if (this.#url) return this.wake();
     this.#url = url;
+    this.#reader = reader;
     this.#position = start;
-    this.#losePatienceSoon();
+    this.#miss();
     this.#connect();
   }
 
   /** Connects at once unless the stream is live: somebody looks at the page, or the network is back. */
   wake() {
     if (!this.#url || this.#state === "signed-out") return;
-    const now = this.#around.Date.now();
-    if (this.#source && (this.#live ? now - this.#heardAt < SILENCE : now - this.#since < 1000)) return;
+    const now = this.#now();
+    if (this.#source && (this.#live ? now - this.#heardAt < SILENCE : now - this.#openedAt < 1000)) return;
     this.#backoff.reset();
+    if (this.#paused) this.#miss();
     this.#lose(0);
   }
 
@@ -71,44 +79,42 @@ export class Connection {
     this.#tellState();
   }
 
-  /** @param {boolean} answered whether the server answered when it was asked for what the stream would have brought */
-  notePoll(answered) {
-    this.#reachable = answered;
-    this.#tellState();
-  }
-
-  /** Everything up to this number has been shown, and what changed up to this time. Numbers never go back here. */
-  moveTo(cursor, at) {
-    this.#setPosition(Math.max(this.#position.cursor, cursor || 0), at);
-  }
-
   /** Lets go of the connection until the next wake(). */
   pause() {
     this.#close();
+    this.#asking.stop();
+    this.#paused = true;
   }
 
-  /** Ends for good: the server does not know this reader any more. */
-  signOut() {
+  /**
+   * Ends for good: the server does not know this reader any more.
+   * @param {"another"} [reason] somebody else has signed in in this browser
+   */
+  signOut(reason) {
     if (this.#state === "signed-out") return;
-    this.#close();
-    this.#timers.cancelAll();
-    this.#state = "signed-out";
-    this.#tell({ type: "state", state: "signed-out" });
+    this.pause();
+    this.#setState("signed-out", reason);
   }
 
   #connect() {
     this.#close();
-    this.#since = this.#around.Date.now();
+    this.#openedAt = this.#now();
     this.#source = openStream(this.#around, this.#url, this.#position, {
-      fragment: (name, id, data) => {
-        this.#watch();
-        this.#tell({ type: "event", name, id, data });
-        if (name === "toast") this.moveTo(Number(id));
-      },
+      fragment: (name, id, data) => this.#take(name, id, data),
       tidings: (name, data) => this.#hear(name, data),
       failed: (refused) => this.#fail(refused),
     });
     this.#watch();
+  }
+
+  // Before its greeting nobody knows whose stream it is.
+  #take(name, id, data) {
+    this.#watch();
+    if (!this.#live) return;
+    // An answer may have brought it while the stream was still being opened.
+    const again = name === "toast" && Number(id) <= this.#position.cursor;
+    this.#tell({ type: "event", name: again ? "quiet" : name, id, data });
+    if (name === "toast") this.#moveTo(Number(id));
   }
 
   #hear(name, data) {
@@ -120,12 +126,13 @@ export class Connection {
     else this.#fail(false);
   }
 
-  #greet({ state, replayed, last }) {
+  #greet({ state, replayed, last, user }) {
+    if (!this.#isFor(user)) return this.signOut("another");
     this.#live = true;
-    this.#impatient = false;
     this.#reachable = true;
-    this.#since = this.#around.Date.now();
-    this.#timers.cancel("patience");
+    this.#openedAt = this.#now();
+    this.#asking.stop();
+    this.#absence.greeted({ state, last });
     // After a reset the numbers may start lower; the page is told, and reads its inbox again.
     const all = state !== "resumed" || replayed === 0;
     this.#setPosition(all && Number.isInteger(last) ? last : this.#position.cursor);
@@ -133,28 +140,23 @@ export class Connection {
     this.#tellState();
   }
 
+  // The first beat comes when all that was missed has been sent.
   #beat({ last, at }) {
-    this.moveTo(0, at);
+    this.#moveTo(0, at);
+    const back = this.#absence.settle(this.#position.cursor, this.#openedAt);
+    if (back) this.#tell(back);
     const isBehind = () => last > this.#position.cursor;
     if (isBehind()) this.#timers.after("gap", GRACE, () => isBehind() && this.#lose(0));
   }
 
-  #setPosition(cursor, at) {
-    this.#position = { cursor, at: at || this.#position.at };
-    this.#tell({ type: "position", ...this.#position });
-  }
-
   async #fail(refused) {
-    if (this.#live && this.#around.Date.now() - this.#since >= STEADY) this.#backoff.reset();
+    if (this.#live && this.#now() - this.#openedAt >= STEADY) this.#backoff.reset();
     const pause = this.#backoff.next();
     this.#drop();
-    if (refused || this.#backoff.failures % 3 === 0) {
-      const era = this.#era;
-      const signedOut = await isSignedOut(this.#around, this.#url, this.#position.cursor);
-      if (era !== this.#era) return;
-      if (signedOut) return this.signOut();
-    }
-    this.#lose(pause);
+    const era = this.#era;
+    // A stream does not say with which status it was refused; the answer to a question does.
+    if (refused) await this.#ask();
+    if (era === this.#era) this.#lose(pause);
   }
 
   #lose(pause) {
@@ -164,21 +166,50 @@ export class Connection {
 
   #drop() {
     this.#close();
-    if (this.#live) this.#losePatienceSoon();
+    if (this.#live) this.#miss();
     this.#live = false;
     this.#tellState();
   }
 
-  #losePatienceSoon() {
-    this.#timers.after("patience", PATIENCE, () => {
-      this.#impatient = true;
-      this.#tellState();
-    });
+  // From now on there is no stream, and before long questions are asked instead.
+  #miss() {
+    this.#paused = false;
+    this.#absence.begin(this.#now(), this.#position.cursor);
+    this.#asking.startSoon(() => this.#tellState());
+  }
+
+  async #ask() {
+    const era = this.#era;
+    const answer = await askFor(this.#around, this.#url, this.#position);
+    if (this.#live || this.#paused) return;
+    if (answer.outcome === "signed-out") return era === this.#era && this.signOut();
+    this.#reachable = answer.outcome === "answer";
+    if (this.#reachable) this.#read(answer);
+    this.#tellState();
+  }
+
+  #read({ reader, html, cursor, at }) {
+    if (!this.#isFor(reader)) return this.signOut("another");
+    if (html) this.#tell({ type: "event", name: "missed", id: String(cursor), data: html });
+    this.#moveTo(cursor, at);
+  }
+
+  #isFor(reader) {
+    return this.#reader === "" || !reader || String(reader) === this.#reader;
+  }
+
+  #moveTo(cursor, at) {
+    this.#setPosition(Math.max(this.#position.cursor, cursor || 0), at);
+  }
+
+  #setPosition(cursor, at) {
+    this.#position = { cursor, at: at || this.#position.at };
+    this.#tell({ type: "position", ...this.#position });
   }
 
   // A half-open connection says nothing for ever: only the missing heartbeats tell.
   #watch() {
-    this.#heardAt = this.#around.Date.now();
+    this.#heardAt = this.#now();
     this.#timers.after("silence", SILENCE, () => this.#fail(false));
   }
 
@@ -190,10 +221,17 @@ export class Connection {
   }
 
   #tellState() {
-    const waiting = this.#impatient ? "polling" : "connecting";
-    const state = this.#live ? "live" : this.#reachable ? waiting : "offline";
+    const waiting = this.#asking.begun ? "polling" : "connecting";
+    this.#setState(this.#live ? "live" : this.#reachable ? waiting : "offline");
+  }
+
+  #setState(state, reason) {
     if (state === this.#state || this.#state === "signed-out") return;
     this.#state = state;
-    this.#tell({ type: "state", state });
+    this.#tell({ type: "state", state, reason, since: this.#absence.since ?? this.#now() });
+  }
+
+  #now() {
+    return this.#around.Date.now();
   }
 }

@@ -10,31 +10,30 @@ const WORDS = {
  * Forms are sent once however often they are pressed, and what goes wrong with a request is said: in the server's own
  * words where it has sent any for #alerts, else in ours.
  * @param {ReturnType<typeof import("./alerts.js").alertWith>} alerts
- * @param {import("./connection.js").Connection} [connection] is told when an answer says that the reader is signed out
+ * @param {import("./link.js").Link} [link] is told when an answer says that the reader is signed out
  */
-export function guardForms(alerts, connection) {
-  document.addEventListener("submit", (event) => sendOnce(event, connection), true);
+export function guardForms(alerts, link) {
+  document.addEventListener("submit", (event) => sendOnce(event, link), true);
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
   });
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.xhr.status >= 400 && isForAlerts(detail)) detail.shouldSwap = !connection || detail.xhr.status !== 401;
+    if (detail.xhr.status >= 400 && isForAlerts(detail)) detail.shouldSwap = !link || detail.xhr.status !== 401;
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     detail.requestConfig.elt.closest("form")?.removeAttribute("aria-busy");
-    if (!isPoll(detail) && detail.xhr.status >= 200 && detail.xhr.status < 400) alerts.clear();
+    if (detail.xhr.status >= 200 && detail.xhr.status < 400) alerts.clear();
   });
-  document.addEventListener("htmx:sendError", ({ detail }) => {
-    if (!isPoll(detail)) alerts.show("failed", "That did not get through. Check your connection, then try again.");
+  document.addEventListener("htmx:sendError", () => {
+    alerts.show("failed", "That did not get through. Check your connection, then try again.");
   });
   document.addEventListener("htmx:responseError", ({ detail }) => {
-    if (isPoll(detail)) return;
-    if (connection && detail.xhr.status === 401) connection.signOut();
+    if (link && detail.xhr.status === 401) link.signOut();
     else if (!isForAlerts(detail)) alerts.show("failed", WORDS[detail.xhr.status] ?? WORDS.other);
   });
 }
 
-function sendOnce(event, connection) {
+function sendOnce(event, link) {
   const form = event.target;
   if (form.method !== "post") return;
   if (form.getAttribute("aria-busy") === "true") {
@@ -45,13 +44,9 @@ function sendOnce(event, connection) {
   form.setAttribute("aria-busy", "true");
   setTimeout(() => form.removeAttribute("aria-busy"), STUCK);
   // Whoever signs out need not be told that he is signed out.
-  if (form.getAttribute("action") === "/sign-out") connection?.pause();
+  if (form.getAttribute("action") === "/sign-out") link?.pause();
 }
 
 function isForAlerts(detail) {
-  return !isPoll(detail) && detail.xhr.getResponseHeader("HX-Retarget") === "#alerts";
-}
-
-function isPoll({ requestConfig }) {
-  return requestConfig.path === "/stream/fallback";
+  return detail.xhr.getResponseHeader("HX-Retarget") === "#alerts";
 }

@@ -9,17 +9,32 @@ export function defineFragments(htmx) {
   htmx.defineExtension("fragments", { transformResponse: prune });
 }
 
-function prune(html) {
+/** The toasts of a fragment, without all that came with them. */
+export function onlyToasts(html) {
+  return toastsIn(parse(html).content)
+    .map((toast) => toast.outerHTML)
+    .join("");
+}
+
+function prune(html, _xhr, place) {
   if (!/hx-swap-oob|data-notification/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
-  // A document made this way runs nothing and loads nothing.
-  const parsed = new DOMParser().parseFromString(`<template>${html}</template>`, "text/html");
-  const root = parsed.querySelector("template").content;
+  const parsed = parse(html);
+  const root = parsed.content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
   for (const layer of layers) {
-    showOnceEach([...layer.querySelectorAll("article[data-notification]")]);
-    for (const element of layer.querySelectorAll("[hx-swap-oob]")) place(element, root);
+    if (place?.id === "toasts") showOnceEach(toastsIn(layer));
+    for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
   }
-  return parsed.querySelector("template").innerHTML;
+  return parsed.innerHTML;
+}
+
+// A document made this way runs nothing and loads nothing.
+function parse(html) {
+  return new DOMParser().parseFromString(`<template>${html}</template>`, "text/html").querySelector("template");
+}
+
+function toastsIn(content) {
+  return [...content.querySelectorAll("article[data-notification]")];
 }
 
 // A poll brings several, oldest first; the stack has the newest on top.
@@ -33,7 +48,7 @@ function showOnceEach(toasts) {
   }
 }
 
-function place(element, root) {
+function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
   if (!target || (!adds && isOlder(element, target))) return element.remove();

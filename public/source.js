@@ -1,3 +1,5 @@
+import { onlyToasts } from "./fragments.js";
+
 /**
  * Gives htmx its events from our connection. What it takes for an EventSource never reports an error nor that it is
  * closed: the extension would open others by itself, without the cursor.
@@ -30,7 +32,9 @@ class PageSource extends EventTarget {
 
   take(message) {
     if (message.type === "event") {
-      this.dispatchEvent(new MessageEvent(message.name, { data: message.data, lastEventId: message.id }));
+      // A toast that waited until somebody looks: what came with it has been shown, and may have changed since.
+      const data = message.name === "late" ? onlyToasts(message.data) : message.data;
+      this.dispatchEvent(new MessageEvent(message.name, { data, lastEventId: message.id }));
     }
     if (message.type === "hello") this.#open();
   }

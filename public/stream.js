@@ -2,23 +2,28 @@
 
 /**
  * @typedef {"connecting" | "live" | "polling" | "offline" | "signed-out"} State
- * @typedef {{ type: "state", state: State }
+ * @typedef {{ cursor: number, at: string }} Position the last number that is shown, and the server's time (ISO) up to
+ *   which changes are
+ * @typedef {{ type: "state", state: State, since: number, reason?: "another" }
  *   | { type: "hello", state: "fresh" | "resumed" | "reset", replayed: number, last: number }
  *   | { type: "event", name: string, id: string, data: string }
+ *   | { type: "back", away: number, after: number, last: number }
  *   | { type: "position", cursor: number, at: string }} Message
+ *   state: `since` is when the stream was lost, or came (ms); event: the name is the stream's, or "missed" for the answer
+ *   to a question, or "quiet" for what brings no toast (any more); back: an absence of so many ms is over, and all that
+ *   was missed in it has come: the numbers after `after` up to `last`
  * @typedef {Pick<typeof globalThis, "EventSource" | "fetch" | "Date" | "Math" | "setTimeout" | "clearTimeout">} Surroundings
  */
 
 /** The events that bring markup for the page; htmx swaps them. */
 const FRAGMENTS = ["toast", "inbox", "market", "oversight"];
-const LONGEST_ANSWER = 8_000;
 const TIDINGS = ["hello", "heartbeat", "bye", "signed-out"];
 
 /**
  * Opens one EventSource at a position.
  * @param {Surroundings} around
  * @param {string} url the stream
- * @param {{ cursor: number, at: string }} position what the page shows already
+ * @param {Position} position what the page shows already
  * @param {{ fragment: (name: string, id: string, data: string) => void, tidings: (name: string, data: object) => void,
  *   failed: (refused: boolean) => void }} hear failed: whether the server refused it, or else it only broke
  */
@@ -33,20 +38,6 @@ export function openStream(around, url, position, hear) {
   }
   source.onerror = () => hear.failed(source.readyState === 2);
   return source;
-}
-
-/**
- * Whether the server no longer knows the reader. An EventSource does not say with which status it was refused, so the
- * polling route is asked instead.
- */
-export async function isSignedOut(around, url, cursor) {
-  const request = {
-    redirect: "manual",
-    headers: { "HX-Request": "true" },
-    signal: AbortSignal.timeout(LONGEST_ANSWER),
-  };
-  const answer = await around.fetch(`${url}/fallback?after=${cursor}`, request).catch(() => null);
-  return answer?.type === "opaqueredirect" || answer?.status === 401 || answer?.status === 403;
 }
 
 function readJson(text) {

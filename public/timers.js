@@ -24,8 +24,4 @@ export class Timers {
       this.#set.delete(name);
     }
   }
-
-  cancelAll() {
-    this.cancel(...this.#set.keys());
-  }
 }

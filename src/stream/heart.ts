@@ -7,7 +7,7 @@ const TICK_MS = 250;
 
 /**
  * One wheel beats for all streams, spread over the interval: all at once would hold up everything else. With its beat
- * each stream is looked over: too old, stalled, or its session run out.
+ * each stream is looked over: is it too old?
  * @returns stop()
  */
 export function startHeart(hub: Hub): () => void {
@@ -32,7 +32,11 @@ function beat(hub: Hub, stream: Stream): void {
   if (!stream.opened) return;
   const now = Date.now();
   if (now > stream.endsAt) return hub.end(stream, "age", undefined, Math.floor(Math.random() * 1000));
-  stream.connection.cutIfStalled();
+  sendHeartbeat(hub, stream);
+}
+
+/** Tells a stream the latest number there is for it, and the time up to which it has been told of changes. */
+export function sendHeartbeat(hub: Hub, stream: Stream): void {
   const last = hub.people.get(stream.userId)?.last ?? stream.cursor;
-  stream.connection.send("heartbeat", frame("heartbeat", JSON.stringify({ last, at: new Date(now).toISOString() })));
+  stream.connection.send("heartbeat", frame("heartbeat", JSON.stringify({ last, at: new Date().toISOString() })));
 }

@@ -13,6 +13,7 @@ import { Connection, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
 import { frame, retryFrame } from "./frames.ts";
+import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
 import { oversightFrame } from "./oversight.ts";
@@ -33,14 +34,25 @@ type Parts = {
  */
 export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
   const router = Router();
-  router.get("/stream", ...session, allow("signed-in"), (req, res) => openStream(parts, req, res));
+  router.get("/stream", whereThereIsRoom(parts), ...session, allow("signed-in"), (req, res) =>
+    openStream(parts, req, res),
+  );
   router.get("/stream/fallback", ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
 }
 
+// Refused before anything is read: those who come when a process is full come all at once.
+function whereThereIsRoom(parts: Parts): RequestHandler {
+  return (_req, res, next) => (isFull(parts) ? busy(res) : next());
+}
+
+function isFull({ config, hub }: Parts): boolean {
+  return hub.closing || hub.streams.size >= config.streamMax;
+}
+
 async function openStream(parts: Parts, req: Request, res: Response): Promise<void> {
   const { config, hub, metrics } = parts;
-  if (hub.closing || hub.streams.size >= config.streamMax) return busy(res);
+  if (isFull(parts)) return busy(res);
   let joined: { person: Person; stream: Stream } | undefined;
   const connection = new Connection(req, res, metrics, (reason) => {
     if (joined) leave(parts, joined.stream, reason);
@@ -84,7 +96,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, str
   if (connection.ended) return;
   stream.cursor = standing.cursor;
   connection.open();
-  connection.send("hello", retryFrame() + frame("hello", hello(standing, head.lastSeq)));
+  connection.send("hello", retryFrame() + frame("hello", hello(standing, head.lastSeq, stream.userId)));
   stream.opened = true;
   if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);
   metrics.catchupRows.inc(missed.length);
@@ -92,10 +104,13 @@ async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, str
   if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
   if (since) await hub.showMarketSince(stream, since);
   await hub.goLive(person, stream);
+  // Its first heartbeat says that all that was missed has been sent: only then may a page claim that all is here.
+  sendHeartbeat(hub, stream);
 }
 
-function hello({ state, replayed }: Standing, last: number): string {
-  return JSON.stringify({ state, replayed, last });
+/** `user` lets a page notice that the stream has become somebody else's, who has signed in in the same browser. */
+function hello({ state, replayed }: Standing, last: number, user: number): string {
+  return JSON.stringify({ state, replayed, last, user });
 }
 
 /** One more than a person may have ends the oldest, which may come back when the others are fewer. */
@@ -106,9 +121,9 @@ function makeRoom(hub: Hub, person: Person, most: number): void {
 
 function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
   hub.leave(stream);
-  const { openedAt, sent } = stream.connection;
+  const { openedAt, sent, waiting } = stream.connection;
   log.info(
-    { user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent },
+    { user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent, waiting },
     "a stream ended",
   );
 }
@@ -129,7 +144,12 @@ async function answerPoll(parts: Parts, req: Request, res: Response): Promise<vo
     since: sinceOf(req),
     head,
   });
-  res.set({ "Cache-Control": "no-store", "Stockbell-Cursor": String(head.lastSeq), "Stockbell-At": at.toISOString() });
+  res.set({
+    "Cache-Control": "no-store",
+    "Stockbell-Reader": String(viewer.id),
+    "Stockbell-Cursor": String(head.lastSeq),
+    "Stockbell-At": at.toISOString(),
+  });
   if (html === "") res.status(204).end();
   else res.type("html").send(html);
 }

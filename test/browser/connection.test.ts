@@ -1,11 +1,22 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { FakeSource } from "./fake-source.ts";
 
-type Message = { type: string; state?: string; cursor?: number; name?: string; data?: string };
+type Message = {
+  type: string;
+  state?: string;
+  reason?: string;
+  cursor?: number;
+  name?: string;
+  data?: string;
+  id?: string;
+  away?: number;
+  after?: number;
+  last?: number;
+};
 
 /** What the tests use of public/connection.js, which is plain JavaScript for the browser. */
 type Connection = {
-  open(url: string, start: { cursor: number; at: string }): void;
+  open(url: string, start: { cursor: number; at: string }, reader?: string): void;
   wake(): void;
   pause(): void;
   setOnline(online: boolean): void;
@@ -16,9 +27,11 @@ const module = (await import(file)) as {
   Connection: new (around: object, tell: (message: Message) => void) => Connection;
 };
 
-const START = Date.parse("2026-03-01T10:00:00Z");
+const AT = "2026-03-01T10:00:00.000Z";
+const START = Date.parse(AT);
+const QUESTION = "/stream/fallback?after=5&since=2026-03-01T10%3A00%3A00.000Z";
 let told: Message[];
-let answer: { type?: string; status: number };
+let answer: { type?: string; status: number; headers?: Headers; text?: () => Promise<string> };
 let fetched: string[];
 let connection: Connection;
 
@@ -39,7 +52,7 @@ beforeEach(() => {
     Math: { random: () => 1 },
   };
   connection = new module.Connection(around, (message) => told.push(message));
-  connection.open("/stream", { cursor: 5, at: "2026-03-01T10:00:00.000Z" });
+  connection.open("/stream", { cursor: 5, at: AT }, "1");
   return () => vi.useRealTimers();
 });
 
@@ -135,7 +148,7 @@ it.each([{ status: 401 }, { status: 403 }, { type: "opaqueredirect", status: 0 }
     connection.wake();
     connection.setOnline(true);
     await vi.advanceTimersByTimeAsync(600_000);
-    expect([state(), FakeSource.opened.length, fetched]).toEqual(["signed-out", 1, ["/stream/fallback?after=5"]]);
+    expect([state(), FakeSource.opened.length, fetched]).toEqual(["signed-out", 1, [QUESTION]]);
   },
 );
 
@@ -158,6 +171,96 @@ it("holds nothing while paused, and goes on from where it was", () => {
   vi.advanceTimersByTime(1);
   expect(FakeSource.opened).toHaveLength(2);
 });
+
+it("asks from the same position five seconds after the stream was lost, then every ten, until it is back", async () => {
+  answer = answered("<article>", 7, "2026-03-01T10:00:05.000Z");
+  live();
+  last().fail(false);
+  await vi.advanceTimersByTimeAsync(4900);
+  expect(fetched).toEqual([]);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(fetched).toEqual([QUESTION]);
+  expect(events()).toEqual([["missed", "7", "<article>"]]);
+  answer = answered("", 7, "2026-03-01T10:00:15.000Z");
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(fetched.at(-1)).toBe("/stream/fallback?after=7&since=2026-03-01T10%3A00%3A05.000Z");
+  expect([fetched.length, state()]).toEqual([2, "polling"]);
+  live();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect([fetched.length, events().length]).toEqual([2, 1]);
+});
+
+it("does not count as news what a question has brought while the stream was being opened", async () => {
+  answer = answered("<article>", 7, AT);
+  await vi.advanceTimersByTimeAsync(5000);
+  last().say("hello", { state: "resumed", replayed: 3, last: 8 });
+  for (const seq of [6, 7, 8]) last().say("toast", `<article>${seq}`, String(seq));
+  expect(events().map(([name]) => name)).toEqual(["missed", "quiet", "quiet", "toast"]);
+});
+
+it("tells of an absence when all of it has come, and of none that was not worth it", () => {
+  live();
+  last().say("bye", { reconnect: 2900 });
+  vi.advanceTimersByTime(2900);
+  live();
+  beat(5);
+  expect(backs()).toEqual([]);
+  last().say("bye", { reconnect: 42_000 });
+  vi.advanceTimersByTime(42_000);
+  last().say("hello", { state: "resumed", replayed: 2, last: 7 });
+  last().say("toast", "<article>", "6");
+  beat(7);
+  expect(backs()).toEqual([]);
+  last().say("toast", "<article>", "7");
+  beat(7);
+  beat(7);
+  expect(backs()).toEqual([{ type: "back", away: 42_000, after: 5, last: 7 }]);
+});
+
+it("makes no claim about what was missed when the server could not go on from there", () => {
+  live();
+  last().say("bye", { reconnect: 42_000 });
+  vi.advanceTimersByTime(42_000);
+  last().say("hello", { state: "reset", replayed: 0, last: 9 });
+  beat(9);
+  expect([state(), backs()]).toEqual(["live", []]);
+});
+
+it.each(["stream", "answer"])(
+  "passes on nothing of a %s that is meant for somebody else, and stops for good",
+  async (what) => {
+    if (what === "stream") {
+      last().say("hello", { state: "resumed", replayed: 1, last: 6, user: 2 });
+      expect(last().readyState).toBe(2);
+    } else {
+      answer = answered("<article>", 7, AT, "2");
+    }
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(
+      told.filter(({ type }) => type !== "position").map(({ type, state, reason }) => ({ type, state, reason })),
+    ).toEqual([
+      ...(what === "answer" ? [{ type: "state", state: "polling", reason: undefined }] : []),
+      { type: "state", state: "signed-out", reason: "another" },
+    ]);
+  },
+);
+
+function answered(html: string, cursor: number, at: string, reader = "1") {
+  const headers = new Headers({ "Stockbell-Reader": reader, "Stockbell-Cursor": String(cursor), "Stockbell-At": at });
+  return { status: html ? 200 : 204, headers, text: async () => html };
+}
+
+function beat(number: number): void {
+  last().say("heartbeat", { last: number, at: AT });
+}
+
+function backs(): Message[] {
+  return told.filter(({ type }) => type === "back");
+}
+
+function events() {
+  return told.filter(({ type }) => type === "event").map(({ name, id, data }) => [name, id, data]);
+}
 
 async function failAndMeasure(): Promise<number> {
   const before = FakeSource.opened.length;

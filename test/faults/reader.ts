@@ -47,8 +47,9 @@ export type Reader = {
  * @param url where the site is: asked for at each connection
  * @param cookie of the session
  * @param cursor the number up to which its page was rendered
+ * @param speed how much faster than ours its clock runs: all its patience ends sooner by so much
  */
-export function openReader(url: () => string, cookie: string, cursor = 0): Reader {
+export function openReader(url: () => string, cookie: string, cursor = 0, speed = 1): Reader {
   const states: Reader["states"] = [];
   const hellos: Reader["hellos"] = [];
   const events: Reader["events"] = [];
@@ -68,7 +69,7 @@ export function openReader(url: () => string, cookie: string, cursor = 0): Reade
       });
     }
   }
-  const connection = new RealConnection(surroundings(Source, url, cookie), (message) => {
+  const connection = new RealConnection(surroundings(Source, url, cookie, speed), (message) => {
     const at = Date.now();
     if (message.type === "state") states.push({ state: message.state ?? "", at });
     if (message.type === "hello") hellos.push({ state: message.state ?? "", replayed: message.replayed ?? 0, at });
@@ -88,14 +89,15 @@ export function openReader(url: () => string, cookie: string, cursor = 0): Reade
 
   function take(event: ReceivedEvent, at: number): void {
     events.push({ ...event, at });
-    for (const seq of seqsOf(event)) {
+    // What a page is told by an answer while it has no stream are toasts as well.
+    for (const seq of seqsOf(event.event === "missed" ? { ...event, event: "toast" } : event)) {
       if (seen.has(seq)) repeats += 1;
       seen.add(seq);
     }
   }
 }
 
-function surroundings(EventSource: typeof NodeSource, url: () => string, cookie: string): object {
+function surroundings(EventSource: typeof NodeSource, url: () => string, cookie: string, speed: number): object {
   return {
     EventSource,
     // As a browser does: a redirect that is not followed shows nothing of itself.
@@ -105,9 +107,10 @@ function surroundings(EventSource: typeof NodeSource, url: () => string, cookie:
       const redirected = answer.status >= 300 && answer.status < 400 && answer.status !== 304;
       return redirected ? { type: "opaqueredirect", status: 0, ok: false } : answer;
     },
-    setTimeout: (run: () => void, ms: number) => setTimeout(run, ms),
+    setTimeout: (run: () => void, ms: number) => setTimeout(run, ms / speed),
     clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
-    ...{ Date, Math },
+    Date: speed === 1 ? Date : { now: () => Date.now() * speed },
+    Math,
   };
 }
 
