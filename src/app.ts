@@ -58,7 +58,7 @@ export function createApp(parts: AppParts): Express {
   app.use(accountRoutes(parts));
   app.use(marketplaceRoutes(db));
   app.use(notificationRoutes(db));
-  app.use(oversightRoutes(db));
+  app.use(oversightRoutes(db, log));
   app.use(handleMissing);
   app.use(handleErrors(log));
   return app;

@@ -3,7 +3,7 @@
 const PASSING_STATE = /^(08|53|57|40|25P03|55P03)/;
 const PASSING_CODE = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/;
 const PASSING_WORDS =
-  /timeout exceeded when trying to connect|query read timeout|connection terminated|not queryable|query read timeout|after calling end on the pool/i;
+  /timeout exceeded when trying to connect|connection terminated|not queryable|query read timeout|after calling end on the pool/i;
 
 /** Whether an error is of the kind that passes by itself, so that the same may well succeed in a moment. */
 export function isPassing(error: unknown): boolean {

@@ -54,3 +54,57 @@ export const SCATTER = `
   update graphile_worker._private_jobs
   set updated_at = now(), run_at = now() + random() / 2 * exp(least(attempts, 10)) * interval '1 second'
   where id = $1 and locked_at is not null`;
+
+/** A job that has failed at least once, as admins see it. */
+export type TroubledJob = {
+  id: number;
+  /** failed: set aside; retrying: waits for its next try; again: was told to run again; running: at this moment */
+  state: "failed" | "retrying" | "again" | "running";
+  attempts: number;
+  maxAttempts: number;
+  /** What went wrong last; null where its worker was killed. */
+  error: string | null;
+  failedAt: Date;
+  nextAt: Date;
+} & { [K in keyof Jobs]: { name: K; payload: Jobs[K] } }[keyof Jobs];
+
+/** How many jobs have been set aside. */
+export async function countFailedJobs(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) from graphile_worker.jobs where attempts >= max_attempts and locked_at is null`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** Jobs that have failed: those set aside, the latest first, or else those that are tried again, the next first. */
+export async function findTroubledJobs(db: Db, setAside: boolean, limit: number): Promise<TroubledJob[]> {
+  const order = setAside ? sql`jobs.updated_at desc, jobs.id desc` : sql`jobs.run_at, jobs.id`;
+  const { rows } = await sql<TroubledJob>`
+    ${TROUBLED} and (attempts >= max_attempts and locked_at is null) = ${setAside} order by ${order} limit ${limit}
+  `.execute(db);
+  return rows;
+}
+
+/** One such job by its id, if it is there and has ever failed. */
+export async function findTroubledJob(db: Db, id: number): Promise<TroubledJob | undefined> {
+  const { rows } = await sql<TroubledJob>`${TROUBLED} and jobs.id = ${id}`.execute(db);
+  return rows[0];
+}
+
+/**
+ * Has a job that failed run again at once, with all its tries before it.
+ * @returns whether it does: not when it runs already, or is done
+ */
+export async function runAgain(db: Db, id: number): Promise<boolean> {
+  const failed = sql`select id from graphile_worker._private_jobs where id = ${id} and attempts > 0`;
+  const { rows } = await sql`
+    select from graphile_worker.reschedule_jobs(array(${failed}), run_at := now(), attempts := 0)`.execute(db);
+  return rows.length > 0;
+}
+
+const TROUBLED = sql`
+  select jobs.id, tasks.identifier as name, payload, attempts, max_attempts as "maxAttempts", last_error as error,
+    updated_at as "failedAt", run_at as "nextAt",
+    case when locked_at is not null then 'running' when attempts >= max_attempts then 'failed'
+      when attempts > 0 then 'retrying' else 'again' end as state
+  from graphile_worker._private_jobs jobs join graphile_worker._private_tasks tasks on tasks.id = jobs.task_id
+  where (last_error is not null or attempts > 1 or (attempts > 0 and locked_at is null))`;

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import type { Db } from "../src/db.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -24,4 +25,15 @@ export async function poison({ db }: World, eventIds: number[], code = "P0001"):
       await sql`delete from poisons where event_id = any(${eventIds}::bigint[])`.execute(db);
     },
   };
+}
+
+/** Sets the job aside that would tell of a listing's first event, as if it had failed for good. @returns its id */
+export async function failedJob(db: Db, listingId: number, error = "it failed"): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select failed.id from graphile_worker._private_jobs jobs
+    join events on events.id = (payload ->> 'eventId')::bigint and events.listing_id = ${listingId},
+    lateral graphile_worker.permanently_fail_jobs(array[jobs.id], ${error}) failed
+    order by events.id limit 1`.execute(db);
+  if (!rows[0]) throw new Error("no job tells of this listing");
+  return rows[0].id;
 }

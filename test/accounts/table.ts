@@ -5,8 +5,15 @@ export const ACTORS = ["anonymous", "suspended", "bea", "otto", "sol", "rita", "
 export type Actor = (typeof ACTORS)[number];
 export type Verdict = "in" | "yes" | "no" | "404";
 
-/** Sol's listing that Bea watches and asked about, another of Sol's that he withdrew, Bea's session, and nothing. */
-export type Objects = { listing: number; withdrawn: number; thread: number; session: string; nothing: number };
+/** Sol's listing that Bea watches and asked about, another of Sol's that he withdrew, Bea's session, a job that failed, and nothing. */
+export type Objects = {
+  listing: number;
+  withdrawn: number;
+  thread: number;
+  session: string;
+  job: number;
+  nothing: number;
+};
 
 // For each route, and for each object that its path can name, what each of the cast gets, in the order of ACTORS:
 //   in   must sign in       yes  is served: done, or told what is wrong with the form
@@ -22,6 +29,7 @@ const unknownTo = {
   members: "in in 404 404 404 404 404",
   buyers: "in in 404 404 no no no",
   keepers: "in in no no 404 404 404",
+  admins: "in in no no no no 404",
 };
 
 export const table: Record<string, string | Partial<Record<keyof Objects, string>>> = {
@@ -64,6 +72,8 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "POST /notifications/:seq/read": { nothing: unknownTo.members },
   "POST /notifications/:seq/unread": { nothing: unknownTo.members },
   "GET /oversight": admins,
+  "GET /oversight/jobs": admins,
+  "POST /oversight/jobs/:id/retry": { job: admins, nothing: unknownTo.admins },
 };
 
 /** The table's verdicts on a route for each object. */

@@ -7,6 +7,7 @@ import { enquire } from "../../src/marketplace/enquiries.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { createPerson, publishedListing } from "../cast.ts";
+import { failedJob } from "../poison.ts";
 import { createSite, makeHashesCheap, OWN, signIn } from "./site.ts";
 import { ACTORS, type Actor, type Objects, rowsOf } from "./table.ts";
 
@@ -30,7 +31,10 @@ export async function createVisitors() {
   const thread = await enquire(db, bea, listing.id, "Is it still there?");
   const withdrawn = await publishedListing(db, sol);
   await withdrawListing(db, sol, withdrawn);
-  const objects: Objects = { listing: listing.id, withdrawn: withdrawn.id, thread, session: "", nothing: 987_654_321 };
+  const objects: Objects = {
+    ...{ listing: listing.id, withdrawn: withdrawn.id, thread, session: "" },
+    ...{ job: await failedJob(db, listing.id), nothing: 987_654_321 },
+  };
   const served = await listen(site.app);
 
   return { site, people, newCookie, ask, pathOf, close, send: served.send, url: served.url, cookieOf };
