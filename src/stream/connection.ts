@@ -5,7 +5,9 @@ import type { StreamEvent } from "./frames.ts";
 /** Why a stream ended, as the log and the metrics say it. */
 export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed" | "replaced" | "age" | "deploy";
 
-const MOST_QUEUED = 1_000_000;
+const MOST_WAITING = 1_000_000;
+const STALLED_MS = 28_000;
+const LINGER_MS = 5000;
 const HEAD = {
   "Content-Type": "text/event-stream; charset=utf-8",
   "Cache-Control": "private, no-cache, no-store, no-transform",
@@ -14,7 +16,7 @@ const HEAD = {
 
 /**
  * The bytes of one stream: better-sse formats the events, this makes writing them safe. It builds no fetch Request and
- * Response, holds no timer, cuts a reader that does not read, and knows from its first moment whether the client is gone.
+ * Response, holds no timer for a reader that reads, cuts one that does not, and knows from its first moment whether the client is gone.
  */
 export class Connection {
   readonly openedAt = Date.now();
@@ -23,7 +25,11 @@ export class Connection {
   readonly #res: Response;
   readonly #metrics: Metrics;
   readonly #onEnd: (reason: StreamEnd) => void;
-  #waiting = 0;
+  /** Bytes in all: what was written here, what the socket has taken of it, and what belonged to the opening. */
+  #written = 0;
+  #taken = 0;
+  #opening: number | null = null;
+  #stall: NodeJS.Timeout | null = null;
 
   /** @param onEnd called once, when the stream has ended for whatever reason */
   constructor(req: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
@@ -36,6 +42,11 @@ export class Connection {
     if (res.closed || req.socket.destroyed) this.#finish("client");
   }
 
+  /** The bytes that the socket has not taken yet. */
+  get waiting(): number {
+    return this.#written - this.#taken;
+  }
+
   /** Sends the head; from then on events may be sent. The stream ends with its connection, so it needs no chunks. */
   open(): void {
     if (this.ended) return;
@@ -43,28 +54,36 @@ export class Connection {
     this.#res.writeHead(200, HEAD);
   }
 
-  /** Writes a formatted event, or several. A reader with a megabyte waiting is cut: it comes back with its cursor. */
-  send(event: StreamEvent, bytes: string | Buffer): void {
-    if (this.ended) return;
-    this.#res.write(bytes);
-    this.sent += 1;
-    this.#metrics.sent.inc({ event });
-    if (this.#res.writableLength > MOST_QUEUED) this.cut("slow");
+  /** All that the stream opens with has been written: what it missed may be large, and is not held against its reader. */
+  settle(): void {
+    this.#opening ??= this.#written;
   }
 
-  /** Called with each heartbeat: what waits since the last one and has not moved is a reader that is gone. */
-  cutIfStalled(): void {
-    const waiting = this.#res.writableLength;
-    if (waiting > 0 && waiting >= this.#waiting && this.#waiting > 0) return this.cut("stalled");
-    this.#waiting = waiting;
+  /**
+   * Writes a formatted event, or several. A reader is cut before more than a megabyte waits for it, and when it takes
+   * nothing of what waits for half a minute: it comes back with its cursor.
+   */
+  send(event: StreamEvent, bytes: string | Buffer): void {
+    if (this.ended) return;
+    const size = Buffer.byteLength(bytes);
+    const unread = this.#written - Math.max(this.#taken, this.#opening ?? this.#written);
+    if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
+    this.#written += size;
+    this.#res.write(bytes, () => this.#take(size));
+    this.#stall ??= setTimeout(() => this.cut("stalled"), STALLED_MS);
+    this.sent += 1;
+    this.#metrics.sent.inc({ event });
   }
 
   /** Ends the stream in good order, after a last event. */
   end(reason: StreamEnd, event?: StreamEvent, bytes?: string): void {
-    if (this.ended) return;
     if (event && bytes) this.send(event, bytes);
+    if (this.ended) return;
     this.#finish(reason);
     this.#res.end();
+    // A reader that does not read would hold the connection, and what waits for it, for ever.
+    const last = setTimeout(() => this.#res.destroy(), LINGER_MS);
+    this.#res.once("close", () => clearTimeout(last));
   }
 
   /** Ends it at once, and lets go of what waits. */
@@ -74,9 +93,19 @@ export class Connection {
     this.#res.destroy();
   }
 
+  #take(size: number): void {
+    this.#taken += size;
+    if (!this.#stall) return;
+    if (this.#taken < this.#written) return void this.#stall.refresh();
+    clearTimeout(this.#stall);
+    this.#stall = null;
+  }
+
   #finish(reason: StreamEnd): void {
     if (this.ended) return;
     this.ended = reason;
+    if (this.#stall) clearTimeout(this.#stall);
+    this.#stall = null;
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }

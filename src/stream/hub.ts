@@ -21,6 +21,7 @@ const HOUR = 3_600_000;
 const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
+const SUBSCRIBED_MS = 250;
 const ROLES: Role[] = ["buyer", "seller", "admin"];
 
 /**
@@ -73,6 +74,7 @@ export class Hub {
   async goLive(person: Person, stream: Stream): Promise<void> {
     stream.opened = true;
     stream.reading = false;
+    stream.connection.settle();
     await this.catchUp(person, stream);
   }
 
@@ -139,7 +141,11 @@ export class Hub {
   #personOf(userId: number): Person {
     const known = this.people.get(userId);
     if (known) return known;
-    const subscribed = this.#parts.bus.subscribe(`user:${userId}`).catch(() => {});
+    // A bus that does not answer holds up no stream: what it does not ring for is found by the sweep.
+    const subscribed = Promise.race([
+      this.#parts.bus.subscribe(`user:${userId}`).catch(() => {}),
+      new Promise<void>((resolve) => setTimeout(resolve, SUBSCRIBED_MS).unref()),
+    ]);
     const person: Person = { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0 };
     this.people.set(userId, person);
     return person;

@@ -6,6 +6,7 @@ import { createCrowd, publishedListing } from "../cast.ts";
 import { createParser, seqsOf } from "../sse.ts";
 import type { World } from "../world.ts";
 
+export type Telling = Awaited<ReturnType<typeof createTelling>>;
 export type Member = { id: number; cookie: string };
 
 /** Many buyers, signed in: with sessions as the form makes them, but without the price of a password check for each. */

@@ -13,9 +13,11 @@ export type Proxy = Awaited<ReturnType<typeof startProxy>>;
 export async function startProxy(targets: () => number[], options: { random?: () => number; idleMs?: number } = {}) {
   const { random = Math.random, idleMs = 0 } = options;
   const pairs = new Set<[Socket, Socket]>();
+  const halfOpen = new WeakSet<Socket>();
   let refusing = false;
   let swallowing = false;
   let idleCuts = 0;
+  let asked = 0;
   const server = createServer({ noDelay: true }, (client) => {
     client.on("error", () => {});
     if (refusing) return client.resetAndDestroy();
@@ -30,6 +32,8 @@ export async function startProxy(targets: () => number[], options: { random?: ()
     url: `http://127.0.0.1:${port}`,
     connections: () => pairs.size,
     idleCuts: () => idleCuts,
+    /** How many bytes clients have sent so far. */
+    asked: () => asked,
     /** Breaks every connection; new ones are served unless refuse(true) was said. */
     cut() {
       for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
@@ -41,6 +45,10 @@ export async function startProxy(targets: () => number[], options: { random?: ()
     /** Whether bytes vanish, both ways, on connections that stay open and on new ones. Those never come. */
     swallow(on: boolean) {
       swallowing = on;
+    },
+    /** Bytes vanish for ever, both ways, on the connections of now, which stay open: each end is gone for the other. */
+    halve() {
+      for (const pair of pairs) for (const socket of pair) halfOpen.add(socket);
     },
     async close() {
       for (const pair of pairs) for (const socket of pair) socket.destroy();
@@ -63,6 +71,9 @@ export async function startProxy(targets: () => number[], options: { random?: ()
   function join(client: Socket, upstream: Socket): void {
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
+    client.on("data", (bytes) => {
+      asked += bytes.length;
+    });
     pass(client, upstream);
     pass(upstream, client);
     for (const socket of pair) {
@@ -82,7 +93,7 @@ export async function startProxy(targets: () => number[], options: { random?: ()
 
   function pass(from: Socket, to: Socket): void {
     from.on("data", (bytes) => {
-      if (swallowing) return;
+      if (swallowing || halfOpen.has(from)) return;
       if (!to.write(bytes)) from.pause();
     });
     to.on("drain", () => from.resume());

@@ -20,7 +20,6 @@ function hubOf(size: number) {
         opened: true,
         endsAt: 600_000,
         connection: {
-          cutIfStalled() {},
           send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
         },
       };
