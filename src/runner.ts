@@ -12,7 +12,7 @@ import { createTasks, taskList } from "./tasks.ts";
 type Parts = { config: Config; bus: Bus; log: Log };
 
 // Of the ten seconds after SIGTERM within which unfinished work must be back in the queue.
-const FINISH_MS = 8000;
+const FINISH_MS = 5000;
 
 /**
  * Starts taking jobs from the queue, and starts again should the queue's runner end by itself.

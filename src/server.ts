@@ -14,8 +14,8 @@ type Parts = { config: Config; bus: Bus; log: Log };
 export type Web = { url: string; hub: Hub; stop(): Promise<void> };
 
 const BACKLOG = 4096;
-// An eighth of the streams a second, so that those who come back at once are never a crowd. A few are no crowd.
-const DRAIN_MS = 8000;
+// A sixth of the streams a second, so that those who come back at once are never a crowd. A few are no crowd.
+const DRAIN_MS = 6000;
 const FEW = 10;
 
 /**
