@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openContext } from "../browser.ts";
+import { failedJob } from "../poison.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
 import { atBrowser } from "./people.ts";
@@ -13,6 +14,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   world = await createWorld({ demo: true });
+  await failedJob(world.db, 1);
   await world.drain();
   server = await serve(world);
 });
@@ -40,7 +42,7 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
   ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/account"]],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/new"]],
-  ["ada", ["/oversight"]],
+  ["ada", ["/oversight", "/oversight/jobs"]],
 ];
 
 test.each(visits)(

@@ -7,7 +7,7 @@ import { watchListing } from "../../src/marketplace/watches.ts";
 import { deliverAlone, deliverEvent } from "../../src/notifications/deliver.ts";
 import { readAfter } from "../../src/notifications/inbox.ts";
 import { createPerson, publishedListing } from "../cast.ts";
-import { poison } from "../poison.ts";
+import { allowPoison, cure, poison } from "../poison.ts";
 import { createWorld, type World } from "../world.ts";
 
 const PASSES = "57014";
@@ -17,6 +17,7 @@ let listing: ListingView;
 let reader: Viewer;
 beforeAll(async () => {
   world = await createWorld();
+  await allowPoison(world.db);
 });
 afterAll(() => world.close());
 
@@ -54,13 +55,13 @@ async function jobsAlone(id: number | undefined): Promise<number> {
 
 test("R-15: an event that cannot be delivered leaves its lane: those after it are told in order, it is told when it can be", async () => {
   const [first, bad, ...after] = (await happened(5)) as [number, number, ...number[]];
-  const { cure } = await poison(world, [bad]);
+  await poison(world.db, [bad]);
   await deliverEvent(world, after[1] ?? 0);
   expect(await told()).toEqual([first, ...after]);
   expect(await jobsAlone(bad)).toBe(1);
   await deliverEvent(world, bad);
   await expect(deliverAlone(world, bad)).rejects.toThrow("poisoned");
-  await cure();
+  await cure(world.db, [bad]);
   await deliverAlone(world, bad);
   expect(await told()).toEqual([first, ...after, bad]);
 });
@@ -68,7 +69,7 @@ test("R-15: an event that cannot be delivered leaves its lane: those after it ar
 test("R-15: however many fail to deliver it at the same time, it gets one job of its own", async () => {
   const ids = await happened(8);
   const [bad = 0] = ids;
-  await poison(world, [bad]);
+  await poison(world.db, [bad]);
   await Promise.all(ids.map((id) => deliverEvent(world, id)));
   await world.drain();
   expect(await told()).toEqual(ids.slice(1));
@@ -77,10 +78,10 @@ test("R-15: however many fail to deliver it at the same time, it gets one job of
 
 test("R-15: while the reason may pass by itself, the others wait behind it and the order holds", async () => {
   const [first, held, after] = (await happened(3)) as [number, number, number];
-  const { cure } = await poison(world, [held], PASSES);
+  await poison(world.db, [held], PASSES);
   for (const attempt of [1, 2]) await expect(deliverEvent(world, after, attempt)).rejects.toThrow("poisoned");
   expect(await told()).toEqual([first]);
-  await cure();
+  await cure(world.db, [held]);
   await deliverEvent(world, after, 3);
   expect(await told()).toEqual([first, held, after]);
   expect(await jobsAlone(held)).toBe(0);
@@ -88,7 +89,7 @@ test("R-15: while the reason may pass by itself, the others wait behind it and t
 
 test("R-15: but they do not wait for ever", async () => {
   const [held, after] = (await happened(2)) as [number, number];
-  await poison(world, [held], PASSES);
+  await poison(world.db, [held], PASSES);
   await deliverEvent(world, after, 3);
   expect(await told()).toEqual([after]);
   expect(await jobsAlone(held)).toBe(1);
