@@ -29,6 +29,25 @@ export async function atBrowser(
   return { context, page, requests, problems };
 }
 
+/** From now on the pages of a browser remember every toast that they have shown, however long it stays. */
+export async function rememberToasts(context: BrowserContext): Promise<void> {
+  await context.addInitScript(`
+    window.toastsShown = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const node of addedNodes) {
+          if (node.matches?.("#toasts > .toast")) window.toastsShown.push(node.dataset.notification ?? "more");
+        }
+      }
+    }).observe(document, { childList: true, subtree: true });`);
+}
+
+/** The numbers of all toasts that these tabs have shown since rememberToasts(), in the tabs' order. */
+export async function toastsShown(tabs: Page[]): Promise<string[]> {
+  const each = await Promise.all(tabs.map((tab) => tab.evaluate<string[]>("window.toastsShown")));
+  return each.flat();
+}
+
 /** Waits until the page says that it is live. */
 export async function live(page: Page): Promise<void> {
   await page.waitForSelector('#connection[data-state="live"]');

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { recordEvent } from "../../src/events/record.ts";
+import type { ListingView } from "../../src/marketplace/listings.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { readHead } from "../../src/notifications/inbox.ts";
+import { startWorker } from "../../src/runner.ts";
+import { publishedListing, signIn } from "../cast.ts";
+import { percentile, randomOf, report, SEED, sized } from "../faults/sizes.ts";
+import { until } from "../processes.ts";
+import { serve, type TestServer } from "../server.ts";
+import { createWorld, type World } from "../world.ts";
+import { atBrowser, live } from "./people.ts";
+
+const OPERATIONS = 1000;
+const ROUNDS = sized(50, 20);
+const TABS = 5;
+
+let world: World;
+let server: TestServer;
+let worker: { stop(): Promise<void> };
+let listings: ListingView[];
+
+beforeAll(async () => {
+  world = await createWorld();
+  server = await serve(world);
+  worker = await startWorker(world);
+  listings = [];
+  for (let n = 0; n < 10; n += 1) listings.push(await publishedListing(world.db, world.cast.sol));
+  for (const { id } of listings) await watchListing(world.db, world.cast.bea, id);
+});
+afterAll(async () => {
+  await worker.stop();
+  await server.close();
+  await world.close();
+});
+
+test(`U-15: after ${OPERATIONS} arrivals, readings and unreadings the badges of five tabs agree within a second, and with the inbox`, async () => {
+  const { context, page } = await atBrowser(server.url, world.cast.bea);
+  const tabs = [page];
+  while (tabs.length < TABS) tabs.push(await context.newPage());
+  for (const tab of tabs) {
+    await tab.goto("/listings");
+    await live(tab);
+  }
+  const cookie = await signIn(server.url, world.cast.bea);
+  const random = randomOf(SEED);
+  const late: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const operations = Array.from({ length: OPERATIONS / ROUNDS }, () => operate(random, cookie));
+    await Promise.all(operations);
+    await until(async () => (await undelivered()) === 0);
+    const done = Date.now();
+    const { unseen } = await readHead(world.db, world.cast.bea.id);
+    for (const tab of tabs) await tab.waitForSelector(`#badge[data-count="${unseen}"]`, { state: "attached" });
+    late.push(Date.now() - done);
+  }
+  report("U-15", { seed: SEED, p50: percentile(late, 0.5), p95: percentile(late, 0.95), worst: percentile(late, 1) });
+  expect(percentile(late, 0.95)).toBeLessThan(1000);
+  const titles = await Promise.all(tabs.map((tab) => tab.title()));
+  expect(new Set(titles.map((title) => title.split(" ")[0])).size).toBe(1);
+  await context.close();
+}, 90_000);
+
+/** Something arrives, or one that did is marked read or unread, or all of them are read. */
+async function operate(random: () => number, cookie: string): Promise<void> {
+  const chance = random();
+  const { lastSeq } = await readHead(world.db, world.cast.bea.id);
+  if (chance < 0.5 || lastSeq === 0) return happen(Math.floor(random() * listings.length));
+  if (chance > 0.99) return mark(cookie, "/notifications/read-all", { upTo: String(lastSeq) });
+  const seq = 1 + Math.floor(random() * lastSeq);
+  return mark(cookie, `/notifications/${seq}/${chance < 0.75 ? "read" : "unread"}`);
+}
+
+async function happen(at: number): Promise<void> {
+  const { db, cast } = world;
+  const listing = listings[at];
+  if (!listing) return;
+  const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
+  const event = { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data } as const;
+  await db.transaction().execute((trx) => recordEvent(trx, event));
+}
+
+async function mark(cookie: string, path: string, fields: Record<string, string> = {}): Promise<void> {
+  expect((await server.post(path, cookie, fields)).status).toBe(303);
+}
+
+async function undelivered(): Promise<number> {
+  const { rows } = await world.pool.query("select count(*)::int as count from events where delivered_at is null");
+  return rows[0]?.count;
+}
