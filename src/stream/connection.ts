@@ -54,6 +54,10 @@ export class Connection {
     this.#res.writeHead(200, HEAD);
   }
 
+  get settled(): boolean {
+    return this.#opening !== null;
+  }
+
   /** All that the stream opens with has been written: what it missed may be large, and is not held against its reader. */
   settle(): void {
     this.#opening ??= this.#written;

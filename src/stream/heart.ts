@@ -2,34 +2,32 @@ import { frame } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 
-const HEARTBEAT_MS = 15_000;
 const TICK_MS = 250;
+const TURNS = 60;
 
 /**
- * One wheel beats for all streams, spread over the interval: all at once would hold up everything else. With its beat
- * each stream is looked over: is it too old?
+ * One wheel of sixty turns beats for all streams, each in its own turn, so every 15 seconds: all at once would hold up
+ * everything else. However many come and go, nobody's turn moves. With its beat each stream is looked over: is it too old?
  * @returns stop()
  */
 export function startHeart(hub: Hub): () => void {
-  let turn = hub.streams.values();
-  let due = 0;
+  const turns = new WeakMap<Stream, number>();
+  let joined = 0;
+  let now = 0;
   const timer = setInterval(() => {
-    due += (hub.streams.size * TICK_MS) / HEARTBEAT_MS;
-    for (; due >= 1; due -= 1) {
-      let next = turn.next();
-      if (next.done) {
-        turn = hub.streams.values();
-        next = turn.next();
-      }
-      if (next.done) break;
-      beat(hub, next.value);
+    now = (now + 1) % TURNS;
+    for (const stream of hub.streams) {
+      const turn = turns.get(stream);
+      if (turn === undefined) turns.set(stream, joined++ % TURNS);
+      else if (turn === now) beat(hub, stream);
     }
   }, TICK_MS);
   return () => clearInterval(timer);
 }
 
 function beat(hub: Hub, stream: Stream): void {
-  if (!stream.opened) return;
+  // Before that a heartbeat would say too early that all has been sent.
+  if (!stream.connection.settled) return;
   const now = Date.now();
   if (now > stream.endsAt) return hub.end(stream, "age", undefined, Math.floor(Math.random() * 1000));
   sendHeartbeat(hub, stream);

@@ -27,8 +27,13 @@ export async function signedInCrowd({ db, config }: World, size: number): Promis
   return members;
 }
 
+/** What an ear heard: a number, and the fragment that brought it. Only what happened since its hello is live. */
+type Heard = (seq: number, fragment: string, live: boolean) => void;
+
 export type Ear = {
   seqs: number[];
+  /** When its heartbeats came. */
+  beats: number[];
   /** The last number that it was told, whichever connection brought it. */
   cursor(): number;
   /** Resolves when the server has said hello. */
@@ -44,16 +49,22 @@ export type Ear = {
  * @param cursor where it goes on from
  * @param heard called with each number, at once
  */
-export function openEar(port: number, cookie: string, cursor: number, heard: (seq: number) => void = () => {}): Ear {
+export function openEar(port: number, cookie: string, cursor: number, heard: Heard = () => {}): Ear {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   const hello = Promise.withResolvers<string>();
   const closed = Promise.withResolvers<void>();
   const seqs: number[] = [];
+  const beats: number[] = [];
+  let last = 0;
   const parse = createParser((event) => {
-    if (event.event === "hello") hello.resolve(event.data);
+    if (event.event === "heartbeat") beats.push(Date.now());
+    if (event.event === "hello") {
+      last = JSON.parse(event.data).last;
+      hello.resolve(event.data);
+    }
     for (const seq of seqsOf(event)) {
       seqs.push(seq);
-      heard(seq);
+      heard(seq, event.data, seq > last);
     }
   });
   let head = "";
@@ -76,6 +87,7 @@ export function openEar(port: number, cookie: string, cursor: number, heard: (se
   );
   return {
     seqs,
+    beats,
     cursor: () => seqs.at(-1) ?? cursor,
     opened: hello.promise,
     closed: closed.promise,
@@ -89,13 +101,14 @@ export function openEar(port: number, cookie: string, cursor: number, heard: (se
  * Notifications as the worker stores and rings for them, but many with one statement, so that the telling of them is
  * what costs.
  * @param most how many a single person can be given
+ * @param title of the stock that they are about
  */
-export async function createTelling({ db, bus, cast }: World, most: number) {
+export async function createTelling({ db, bus, cast }: World, most: number, title = "Copper") {
   const listing = await publishedListing(db, cast.sol);
   const { rows } = await sql<{ id: number }>`
     insert into events (kind, actor_id, listing_id, data, delivered_at)
     select 'listing_withdrawn', ${cast.sol.id}, ${listing.id},
-      jsonb_build_object('title', 'Copper ' || n, 'sellerId', ${cast.sol.id}::bigint, 'buyerId', null), now()
+      jsonb_build_object('title', ${`${title} `} || n, 'sellerId', ${cast.sol.id}::bigint, 'buyerId', null), now()
     from generate_series(1, ${most}::int) n returning id`.execute(db);
   const first = Math.min(...rows.map(({ id }) => id));
   const event = JSON.stringify(await findEvent(db, first));

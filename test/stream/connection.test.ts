@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { frame } from "../../src/stream/frames.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
@@ -27,46 +26,6 @@ async function rawStream(): Promise<Socket> {
   socket.write(`GET /stream HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`);
   return socket;
 }
-
-function onlyStream() {
-  const [stream] = server.hub.streams;
-  if (!stream) throw new Error("no stream is open");
-  return stream;
-}
-
-test("clients that go away before, while and after their stream is made leave nothing behind", async () => {
-  const sockets: Socket[] = [];
-  for (let n = 0; n < 150; n += 1) {
-    const socket = await rawStream();
-    sockets.push(socket);
-    if (n % 3 === 0) socket.destroy();
-    else if (n % 3 === 1) setImmediate(() => socket.destroy());
-    else socket.once("data", () => socket.destroy());
-  }
-  await until(() => sockets.every((socket) => socket.destroyed) && server.hub.streams.size === 0);
-  expect(server.hub.people.size).toBe(0);
-});
-
-test("a reader that does not read is cut before more than about a megabyte waits for it; another's stream goes on", async () => {
-  const frozen = await rawStream();
-  await once(frozen, "data");
-  frozen.pause();
-  const stream = onlyStream();
-  const other = await server.stream(cookie);
-  const big = frame("market", "x".repeat(16_384));
-  let written = 0;
-  for (; !stream.connection.ended && written < 2000; written += 1) {
-    stream.connection.send("market", big);
-    if (written % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(stream.connection.ended).toBe("slow");
-  expect(server.hub.streams.has(stream)).toBe(false);
-  await other.next(named("hello"));
-  expect(server.hub.streams.size).toBe(1);
-  other.close();
-  frozen.destroy();
-  await until(() => server.hub.streams.size === 0);
-});
 
 test("one stream more than a person may have ends the oldest, which is told when it may come back", async () => {
   const clients = [];

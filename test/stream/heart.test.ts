@@ -17,9 +17,9 @@ function hubOf(size: number) {
       return {
         userId: at,
         cursor: 7,
-        opened: true,
         endsAt: 600_000,
         connection: {
+          settled: true,
           send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
         },
       };
@@ -46,6 +46,25 @@ test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they 
   const perTick = new Map<number, number>();
   for (const { at } of beats.flat()) perTick.set(at, (perTick.get(at) ?? 0) + 1);
   expect(Math.max(...perTick.values())).toBeLessThanOrEqual(Math.ceil(size / 60) + 1);
+});
+
+test("however many come and go, those who stay beat every 15 seconds", () => {
+  const { hub, beats } = hubOf(100);
+  const stop = startHeart(hub);
+  for (let n = 0; n < 600; n += 1) {
+    vi.advanceTimersByTime(100);
+    // Somebody of the second fifty leaves and comes back as the newest: ten each second.
+    const restless = [...hub.streams].find(({ userId }) => userId === 50 + (n % 50));
+    if (!restless) throw new Error("nobody is left");
+    hub.streams.delete(restless);
+    hub.streams.add({ ...restless });
+  }
+  stop();
+  for (const mine of beats.slice(0, 50)) {
+    const gaps = mine.slice(1).map((beat, at) => beat.at - (mine[at]?.at ?? 0));
+    expect(gaps.length).toBeGreaterThanOrEqual(2);
+    for (const gap of gaps) expect(Math.abs(gap - 15_000)).toBeLessThanOrEqual(500);
+  }
 });
 
 test("a heartbeat is an event with a name, the latest number and the time, and no id", () => {

@@ -1,0 +1,203 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { sql } from "kysely";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { publishedListing } from "../cast.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
+import { type TestProcess, until } from "../processes.ts";
+import { type Ear, type Member, openEar, signedInCrowd } from "./crowd.ts";
+import { descriptorsOf, rssOf } from "./process.ts";
+import { startProxy } from "./proxy.ts";
+import { atRate, slopeOf } from "./rates.ts";
+import { FULL, percentile, randomOf, report, SEED, sized } from "./sizes.ts";
+
+const LASTS_MS = sized(600_000, 6000);
+const WINDOW_MS = sized(30_000, 1000);
+const STREAMS = sized(1000, 50);
+/** Of the streams: people who watch the market and see each card that changes; the others sell. */
+const BUYERS = sized(50, 6);
+/** Of the streams: people who are told nothing, behind a router that cuts what is idle. */
+const QUIET = sized(50, 4);
+const EVENTS_PER_S = sized(50, 20);
+const CHURN_PER_S = 20;
+const IDLE_MS = 55_000;
+
+type Seat = { member: Member; ear: Ear; seqs: number[] };
+
+let fleet: Fleet;
+let web: TestProcess;
+let port: number;
+let seats: Seat[];
+let quiet: Ear[];
+let listings: number[];
+let proxy: Awaited<ReturnType<typeof startProxy>>;
+const latencies: { at: number; ms: number }[] = [];
+const openings: number[] = [];
+const random = randomOf(SEED);
+
+beforeAll(async () => {
+  fleet = await startFleet(1, 1);
+  web = fleet.webs[0] as TestProcess;
+  port = Number(new URL(web.url ?? "").port);
+  proxy = await startProxy(() => [port], { idleMs: IDLE_MS });
+  const crowd = await signedInCrowd(fleet.world, STREAMS);
+  const buyers = crowd.splice(0, BUYERS);
+  await sql`update users set role = 'seller' where id = any(${crowd.map(({ id }) => id)}::bigint[])`.execute(
+    fleet.world.db,
+  );
+  quiet = crowd.splice(0, QUIET).map(({ cookie }) => openEar(proxy.port, cookie, 0));
+  listings = await stock(crowd, buyers);
+  seats = [...buyers, ...crowd].map((member) => takeSeat(member));
+  await Promise.all([...quiet, ...seats.map(({ ear }) => ear)].map(({ opened }) => opened));
+});
+afterAll(async () => {
+  for (const { ear } of seats) ear.close();
+  await proxy.close();
+  await fleet.close();
+});
+
+/** A listing of each seller's, and two buyers who watch it. @returns their ids */
+async function stock(sellers: Member[], buyers: Member[]): Promise<number[]> {
+  const { db, cast } = fleet.world;
+  const { id } = await publishedListing(db, cast.sol);
+  const { rows } = await sql<{ id: number }>`
+    insert into listings (seller_id, title, description, category, quantity, unit, price_minor, currency, location)
+    select seller, title, description, category, quantity, unit, price_minor, currency, location
+    from listings, unnest(${sellers.map((seller) => seller.id)}::bigint[]) as seller where id = ${id} returning id`.execute(
+    db,
+  );
+  const made = rows.map((row) => row.id);
+  const watchers = made.flatMap((_, n) => [buyers[n % BUYERS]?.id, buyers[(n + 1) % BUYERS]?.id]);
+  await sql`insert into watches (listing_id, user_id) select * from unnest(${made.flatMap((one) => [one, one])}::bigint[], ${watchers}::bigint[])`.execute(
+    db,
+  );
+  return made;
+}
+
+function takeSeat(member: Member): Seat {
+  const seat = { member, seqs: [] } as unknown as Seat;
+  seat.ear = connect(seat, 0);
+  return seat;
+}
+
+function connect(seat: Seat, cursor: number): Ear {
+  const began = performance.now();
+  const ear = openEar(port, seat.member.cookie, cursor, (seq, fragment, live) => {
+    seat.seqs.push(seq);
+    const happened = /datetime="([^"]+)"/.exec(fragment)?.[1];
+    if (live && happened) latencies.push({ at: Date.now(), ms: Date.now() - Date.parse(happened) });
+  });
+  void ear.opened.then((hello) => hello && openings.push(performance.now() - began));
+  return ear;
+}
+
+/** Somebody leaves, and comes back a moment later from where they were. */
+async function leaveAndComeBack(): Promise<void> {
+  const seat = seats[Math.floor(random() * seats.length)] as Seat;
+  await seat.ear.opened;
+  const cursor = seat.seqs.at(-1) ?? 0;
+  seat.ear.close();
+  seat.ear = connect(seat, cursor);
+  await seat.ear.opened;
+}
+
+async function happen(): Promise<void> {
+  const listing = listings[Math.floor(random() * listings.length)];
+  await sql`
+    with happened as (
+      insert into events (kind, actor_id, listing_id, data)
+      select 'listing_withdrawn', ${fleet.world.cast.ada.id}, id, jsonb_build_object('title', title, 'sellerId', seller_id, 'buyerId', null)
+      from listings where id = ${listing} returning id)
+    select graphile_worker.add_job('deliver_event', json_build_object('eventId', id)) from happened`.execute(
+    fleet.world.db,
+  );
+}
+
+function descriptorsNow(): number {
+  return descriptorsOf(web.pid, Number(new URL(fleet.world.databaseUrl).port));
+}
+
+type Window = { rss: number; descriptors: number; p99: number };
+
+/** In each window the least that the process held: what it had not yet swept up is no leak. */
+async function watch(end: number): Promise<Window[]> {
+  const windows: Window[] = [];
+  while (Date.now() < end) {
+    const [from, rss, descriptors] = [Date.now(), [] as number[], [] as number[]];
+    while (Date.now() < from + WINDOW_MS) {
+      rss.push(rssOf(web.pid));
+      descriptors.push(descriptorsNow());
+      await pause(WINDOW_MS / 30);
+    }
+    const p99 = percentile(
+      latencies.filter(({ at }) => at >= from).map(({ ms }) => ms),
+      0.99,
+    );
+    windows.push({ rss: Math.min(...rss), descriptors: Math.min(...descriptors), p99 });
+  }
+  return windows;
+}
+
+test(`R-18, P-06: ${LASTS_MS / 1000} s with ${STREAMS} streams, ${CHURN_PER_S} coming and going and ${EVENTS_PER_S} events a second: neither memory nor descriptors nor latency grow, nothing is lost, and no stream is ever idle`, async () => {
+  const before = descriptorsNow();
+  const end = Date.now() + LASTS_MS;
+  const [windows] = await Promise.all([
+    watch(end),
+    atRate(EVENTS_PER_S, end, happen),
+    atRate(CHURN_PER_S, end, leaveAndComeBack),
+  ]);
+  await fleet.allDelivered();
+  await until(() => descriptorsNow() === before, 5000);
+  const told = await expectAllTold();
+  const steady = windows.slice(Math.floor(windows.length * 0.3));
+  const third = Math.ceil(steady.length / 3);
+  const p99 = (part: Window[]) =>
+    percentile(
+      part.map((window) => window.p99),
+      0.5,
+    );
+  const [first, last] = [p99(steady.slice(0, third)), p99(steady.slice(-third))];
+  const gaps = quiet.flatMap(({ beats }) => beats.slice(2).map((at, n) => at - (beats[n + 1] ?? 0)));
+  const descriptors = steady.map((window) => window.descriptors);
+  const slope = slopeOf(steady.map(({ rss }) => rss)) * (600_000 / WINDOW_MS);
+  report("R-18", {
+    ...{ seed: SEED, told, openings: openings.length },
+    "MiB at first": windows[0]?.rss ?? 0,
+    "and at the end": windows.at(-1)?.rss ?? 0,
+    "MiB more in 10 min": slope,
+    descriptors: `${Math.min(...descriptors)}–${Math.max(...descriptors)}`,
+    "p99 ms, first third": first,
+    "last third": last,
+  });
+  report("P-06", {
+    "ms to hello: p50": percentile(openings, 0.5),
+    p99: percentile(openings, 0.99),
+    worst: Math.max(...openings),
+    "heartbeats to the quiet": gaps.length,
+    "s between two: least": Math.min(...gaps) / 1000,
+    most: Math.max(...gaps) / 1000,
+    "idle cuts": proxy.idleCuts(),
+  });
+  console.log(windows.map(({ rss, p99: ms }) => `${rss.toFixed(1)} ${ms}`).join(", "));
+  expect(proxy.idleCuts()).toBe(0);
+  expect(proxy.connections()).toBe(QUIET);
+  // A process that has just begun is slow: of the short form only the usual opening says something.
+  expect(percentile(openings, sized(0.99, 0.5))).toBeLessThanOrEqual(500);
+  if (!FULL) return;
+  expect(Math.max(...descriptors) - Math.min(...descriptors)).toBeLessThanOrEqual(5);
+  expect(slope).toBeLessThanOrEqual(1);
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(17_000);
+  expect(last).toBeLessThanOrEqual(first * 1.2);
+});
+
+/** What each was told is what stands in their inbox, once and in order. @returns how much that is in all */
+async function expectAllTold(): Promise<number> {
+  const { rows } = await sql<{ id: number; last: number }>`
+    select user_id as id, last_seq as last from inboxes`.execute(fleet.world.db);
+  const last = new Map(rows.map((row) => [row.id, row.last]));
+  for (const seat of seats) {
+    const all = last.get(seat.member.id) ?? 0;
+    await until(() => seat.seqs.length >= all);
+    expect(seat.seqs).toEqual(Array.from({ length: all }, (_, n) => n + 1));
+  }
+  return seats.reduce((sum, { seqs }) => sum + seqs.length, 0);
+}
