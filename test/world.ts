@@ -10,6 +10,7 @@ import { quietLogger } from "../src/migrate.ts";
 import { createTasks, taskList } from "../src/tasks.ts";
 import { type Cast, createCast } from "./cast.ts";
 import { createTestDatabase, redisUrl, type TestDatabase } from "./database.ts";
+import { ROUTED } from "./routed.ts";
 
 /** A database of its own with the cast in it, a bus, and the queue run by hand. */
 export type World = {
@@ -26,7 +27,8 @@ export type World = {
 };
 
 /**
- * @param options.redis whether the bus is a real Redis, and at which address if not the run's, or within the process
+ * @param options.redis whether the bus is a real Redis, and at which address if not the run's, or within the process;
+ *   two web processes need a real one
  * @param options.database one of a Postgres of the test's own
  * @param options.demo whether the cast comes with the demo's stock, watches and enquiries
  */
@@ -36,7 +38,7 @@ export async function createWorld(
   const database = options.database ?? (await createTestDatabase());
   const env = { DATABASE_URL: database.url, NODE_ENV: "test", PORT: "0", LOG_LEVEL: "silent", ...options.env };
   const address = typeof options.redis === "string" ? options.redis : redisUrl();
-  const config = loadConfig("web", options.redis ? { ...env, REDIS_URL: address } : env);
+  const config = loadConfig("web", options.redis || ROUTED ? { ...env, REDIS_URL: address } : env);
   const log = createLog("test", config.logLevel);
   const pool = createPool(config, 12);
   const db = createDb(pool);

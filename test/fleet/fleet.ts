@@ -2,13 +2,17 @@ import { sql } from "kysely";
 import type { Viewer } from "../../src/access.ts";
 import { postForm, signIn } from "../cast.ts";
 import { redisUrl } from "../database.ts";
+import { startProxy } from "../faults/proxy.ts";
 import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
+import { ROUTED } from "../routed.ts";
 import { openSse, type SseClient } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
 
 /** Real web and worker processes on one Postgres and one Redis. */
 export type Fleet = {
   world: World;
+  /** The address of the site: of the first web process, or with WEBS=2 of a router before all of them. */
+  readonly url: string;
   webs: TestProcess[];
   workers: TestProcess[];
   startWeb(): Promise<TestProcess>;
@@ -35,8 +39,12 @@ export async function startFleet(
   const world = given ?? (await createWorld({ redis: true }));
   const common = { DATABASE_URL: world.databaseUrl, REDIS_URL: world.config.redisUrl ?? redisUrl(), ...env };
   const clients: SseClient[] = [];
+  const router = ROUTED ? await startProxy(() => fleet.webs.map(({ url }) => Number(new URL(url ?? "").port))) : null;
   const fleet: Fleet = {
     world,
+    get url() {
+      return router?.url ?? fleet.webs[0]?.url ?? "";
+    },
     webs: [],
     workers: [],
     async startWeb() {
@@ -63,11 +71,12 @@ export async function startFleet(
     async close() {
       for (const client of clients) client.close();
       await Promise.all([...fleet.webs, ...fleet.workers].map((member) => member.stop("SIGKILL")));
+      await router?.close();
       await world.close();
     },
   };
   await Promise.all([
-    ...Array.from({ length: webs }, () => fleet.startWeb()),
+    ...Array.from({ length: ROUTED ? Math.max(2, webs) : webs }, () => fleet.startWeb()),
     ...Array.from({ length: workers }, () => fleet.startWorker()),
   ]);
   return fleet;

@@ -15,7 +15,7 @@ afterAll(() => fleet.close());
 test("a buyer's browser asks for nothing while it waits for half a minute, and then is told", async () => {
   const { world } = fleet;
   const { otto, rita } = world.cast;
-  const url = fleet.webs[0]?.url ?? "";
+  const { url } = fleet;
   const listing = await publishedListing(world.db, rita);
   await watchListing(world.db, otto, listing.id);
   // A worker's requests are not the page's: what counts is what leaves the browser.

@@ -12,7 +12,7 @@ let sol: AtBrowser;
 
 beforeAll(async () => {
   fleet = await startFleet(1, 1);
-  const url = fleet.webs[0]?.url ?? "";
+  const { url } = fleet;
   bea = await atBrowser(url, fleet.world.cast.bea);
   sol = await atBrowser(url, fleet.world.cast.sol);
 });

@@ -32,8 +32,8 @@ beforeEach(async () => {
   await world.drain();
 });
 afterEach(async () => {
-  server.hub.streams.forEach((stream) => void stream.connection.cut("client"));
-  await until(() => server.hub.streams.size === 0);
+  server.streams().forEach((stream) => void stream.connection.cut("client"));
+  await until(() => server.streams().length === 0);
 });
 
 async function reserve(): Promise<void> {
