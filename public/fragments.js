@@ -51,7 +51,7 @@ function showOnceEach(toasts) {
 function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
-  if (!target || (!adds && isOlder(element, target))) return element.remove();
+  if (!target || (!adds && isOld(element, target))) return element.remove();
   if (!adds) return;
   for (const child of [...element.children]) {
     if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
@@ -68,8 +68,12 @@ function destination(element) {
   return { selector, adds: ["afterbegin", "beforeend", "beforebegin", "afterend"].includes(style) };
 }
 
-function isOlder(element, target) {
-  return ["version", "revision"].some((name) => Number(element.dataset[name]) < Number(target.dataset[name]));
+// Of the same version it is no change, and must not look like one: after a reconnect some come again to be safe.
+function isOld(element, target) {
+  const [version, revision] = ["version", "revision"].map((name) =>
+    [element.dataset[name], target.dataset[name]].map(Number),
+  );
+  return version[0] <= version[1] || revision[0] < revision[1];
 }
 
 // In a template of its own, since a table's row is lost by the parser anywhere else.

@@ -80,3 +80,15 @@ it("after a reset the page reads its inbox and badge again, and goes on from the
   expect(site.askedFor("/stream").at(-1)?.lastEventId).toBe("2");
   await eventually(state).toBe("live");
 });
+
+it("a card that comes again as it is does not look changed", async () => {
+  const site = await startSite(card(1, "reserved", 2));
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  const mark = "document.querySelector(\"[data-listing='1']\").dataset.mark";
+  await tab.evaluate(`${mark} = "the same"`);
+  site.send("market", card(1, "reserved", 2, true));
+  site.send("toast", toast(6), 6);
+  await tab.locator("[data-notification='6']").waitFor();
+  expect(await tab.evaluate(mark)).toBe("the same");
+});
