@@ -2,21 +2,20 @@ import { Redis } from "ioredis";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
-import { findListings } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { startWorker } from "../../src/runner.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { until } from "../processes.ts";
 import { startRedis, type TestRedis } from "../redis.ts";
 import { serve, type TestServer } from "../server.ts";
-import type { ReceivedEvent, SseClient } from "../sse.ts";
+import type { SseClient } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
+import { percentile, report, sized } from "./sizes.ts";
 
-const EVENTS = 1000;
-const EACH = 10;
-const KILLS = 20;
-const LISTINGS = 25;
+const EVENTS = sized(10_000, 300);
+const EACH = sized(10, 5);
+const KILLS = sized(20, 5);
+const LISTINGS = sized(25, 5);
 
 let world: World;
 let server: TestServer;
@@ -83,10 +82,16 @@ test(`R-04: the bus's connection is killed ${KILLS} times while ${EVENTS * EACH}
     const seqs = stream.seqs();
     expect(seqs).toEqual(Array.from({ length: EVENTS }, (_, at) => at + 1));
   }
-  late.sort((a, b) => a - b);
-  console.log(`R-04: ms from the bus's return until all were told all: p50 ${late[KILLS / 2]}, worst ${late.at(-1)}`);
-  expect(late.at(-1)).toBeLessThan(2000);
-}, 120_000);
+  const worst = Math.max(...late);
+  report("R-04", {
+    events: EVENTS,
+    notifications: EVENTS * EACH,
+    kills: KILLS,
+    "ms from the bus's return until all were told all, p50": percentile(late, 0.5),
+    worst,
+  });
+  expect(worst).toBeLessThan(2000);
+}, 300_000);
 
 async function waiting(): Promise<number> {
   const { rows } = await sql<{ count: number }>`select count(*) from events where delivered_at is null`.execute(
@@ -109,30 +114,3 @@ async function caughtUp(watchers: { person: Viewer; stream: SseClient }[]): Prom
   }
   return Math.round(performance.now() - began);
 }
-
-test("R-05: with Redis away toast and card still come within ten seconds, and live again within five when it is back", async () => {
-  const { db, cast } = world;
-  const listing = await publishedListing(db, cast.sol);
-  await watchListing(db, cast.bea, listing.id);
-  const stream = await server.stream(await server.signIn(cast.bea));
-  const ada = await server.stream(await server.signIn(cast.ada));
-  await ownRedis.stop();
-  await until(() => !world.bus.up);
-  await withdrawListing(db, cast.sol, listing);
-  const isCard = (status: string) => (event: ReceivedEvent) =>
-    event.event === "market" &&
-    event.data.includes(`id="card-${listing.id}" data-listing="${listing.id}" data-status="${status}"`);
-  await stream.next(({ event }) => event === "toast", 10_000);
-  await stream.next(isCard("withdrawn"), 10_000);
-  await ada.next(({ event, data }) => event === "oversight" && data.includes(listing.title), 10_000);
-
-  ownRedis = await startRedis(ownRedis.port);
-  await until(() => world.bus.up);
-  const back = Date.now();
-  const [present] = await findListings(db, [listing.id]);
-  if (present) await relistListing(db, cast.sol, present);
-  await stream.next(isCard("available"), 10_000);
-  await stream.next(({ id }) => id === "2", 10_000);
-  expect(Date.now() - back).toBeLessThan(5000);
-  expect(stream.seqs()).toEqual([1, 2]);
-}, 40_000);
