@@ -6,7 +6,7 @@ import { defineFragments } from "./fragments.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
 import { sayWhenAway } from "./outage.js";
-import { reloadOnReset } from "./reset.js";
+import { rereadWhenTold } from "./reset.js";
 import { feedHtmx } from "./source.js";
 import { writeTimes } from "./times.js";
 import { countInTitle } from "./title.js";
@@ -35,7 +35,7 @@ function goLive() {
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
-    reloadOnReset(htmx),
+    rereadWhenTold(htmx),
   );
   wakeWithPage(link);
 }

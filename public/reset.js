@@ -1,14 +1,31 @@
+const LISTINGS = "[data-listing][id], [id^='actions-']";
+
 /**
- * When the server cannot go on from where the page was, the inbox and the badge are read again.
- * @returns {(message: import("./stream.js").Message) => Promise<void>}
+ * When the server cannot go on from where the page was, or more has changed than is told one by one, the page reads
+ * again what moves in it: the badge, the inbox and the listings.
+ * @returns {(message: import("./stream.js").Message) => void}
  */
-export function reloadOnReset(htmx) {
-  return async (message) => {
-    if (message.type !== "hello" || message.state !== "reset") return;
-    const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } }).catch(
-      () => null,
-    );
-    if (!answer?.ok) return;
-    htmx.swap(document.body, await answer.text(), { swapStyle: "none" }, { selectOOB: "#badge,#inbox" });
+export function rereadWhenTold(htmx) {
+  document.addEventListener("htmx:oobAfterSwap", ({ detail }) => {
+    if (detail.target.id === "reread") void reread(htmx);
+  });
+  return (message) => {
+    if (message.type === "hello" && message.state === "reset") void reread(htmx);
   };
+}
+
+let rereading = false;
+
+// What tells it may come several times at once.
+async function reread(htmx) {
+  if (rereading) return;
+  rereading = true;
+  const request = { redirect: "manual", headers: { Accept: "text/html" } };
+  const answer = await fetch(location.href, request).catch(() => null);
+  const page = answer?.ok ? await answer.text() : null;
+  rereading = false;
+  if (!page) return;
+  const listings = [...document.querySelectorAll(LISTINGS)].map(({ id }) => `#${id}`);
+  const selectOOB = ["#badge", "#inbox", ...new Set(listings)].join(",");
+  htmx.swap(document.body, page, { swapStyle: "none" }, { selectOOB });
 }

@@ -5,7 +5,7 @@ import type { InboxHead } from "../notifications/inbox.ts";
 import { readMissed } from "./catch-up.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
-import { type MarketCards, marketFragment } from "./market.ts";
+import { type MarketCards, marketSince } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
 
 type Parts = { db: Kysely<Database>; cards: MarketCards };
@@ -26,7 +26,7 @@ export async function missedFragment(
     standing.replayed > MOST_TOASTS
       ? summaryFragment(locale, notices, standing.replayed, head)
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
-  const market = since ? marketFragment(viewer, locale, await cards.changedSince(since, 100)) : "";
+  const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
   const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
   return news + market + oversight;

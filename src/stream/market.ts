@@ -15,7 +15,8 @@ export type MarketCards = {
 
 const ROLES: Role[] = ["buyer", "seller", "admin"];
 const INTERVAL_MS = 250;
-const MOST_AT_OPENING = 100;
+const MOST_AT_ONCE = 100;
+const MOST_IN_SWEEP = 1000;
 
 /**
  * Role news: the cards of listings that changed, on every page that shows one. At most four messages a second for each
@@ -37,13 +38,12 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     },
     /** What has changed since a page was rendered, for its stream that has just opened. */
     async showSince(stream: Stream, since: Date): Promise<void> {
-      const found = await cards.changedSince(since, MOST_AT_OPENING);
-      send(stream, found, new Map());
+      write(stream, await marketSince(cards, stream, stream.locale, since));
     },
     /** The same for every stream, as far as the bus has not told of it. */
     async showAllSince(since: Date): Promise<void> {
       for (const known of Object.values(shown)) forgetBefore(known, since);
-      const found = await cards.changedSince(since, MOST_AT_OPENING);
+      const found = await cards.changedSince(since, MOST_IN_SWEEP);
       showAll(found, (role, card) => (shown[role].get(card.id)?.version ?? 0) < card.version);
     },
     stop(): void {
@@ -80,13 +80,29 @@ function forgetBefore(known: Map<number, Card>, since: Date): void {
 }
 
 function send(stream: Stream, found: Card[], rendered: Map<string, string>): void {
-  if (!stream.opened || found.length === 0) return;
-  const html = marketFragment(stream, stream.locale, found, rendered);
+  if (stream.opened && found.length > 0) write(stream, marketFragment(stream, stream.locale, found, rendered));
+}
+
+function write(stream: Stream, html: string): void {
   if (html !== "") stream.connection.send("market", frame("market", html));
 }
 
-/** The cards that this person may be shown, as fragments that find their places by themselves. */
-export function marketFragment(
+/**
+ * What changed since a page was made or last heard from us, as fragments that find their places by themselves. Of more
+ * than a hundred a page shows few: it is told to read itself again instead.
+ */
+export async function marketSince(
+  cards: MarketCards,
+  viewer: { userId: number; role: Role },
+  locale: string,
+  since: Date,
+): Promise<string> {
+  const found = await cards.changedSince(since, MOST_AT_ONCE + 1);
+  return found.length > MOST_AT_ONCE ? render("stream/reread", locale, {}) : marketFragment(viewer, locale, found);
+}
+
+/** The cards that this person may be shown. */
+function marketFragment(
   viewer: { userId: number; role: Role },
   locale: string,
   found: Card[],

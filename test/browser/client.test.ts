@@ -92,3 +92,15 @@ it("a card that comes again as it is does not look changed", async () => {
   await tab.locator("[data-notification='6']").waitFor();
   expect(await tab.evaluate(mark)).toBe("the same");
 });
+
+it("when more has changed than is told one by one, the page reads its listings again", async () => {
+  const site = await startSite(card(1, "available", 1) + card(2, "available", 1));
+  const { tab, state, settle } = await visit(site);
+  await eventually(state).toBe("live");
+  site.answers.page = () => card(1, "sold", 4) + card(2, "available", 1) + card(3, "available", 1);
+  site.send("market", '<span id="reread" hidden hx-swap-oob="true"></span>');
+  await eventually(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
+  expect(await tab.locator("[data-listing]").count()).toBe(2);
+  await settle();
+  expect(site.askedFor("/page")).toHaveLength(2);
+});

@@ -252,3 +252,18 @@ test("polling brings the same toast, badge, row and card from the same cursor, a
   const again = await fetch(`${server.url}/stream/fallback?after=${cursor + 1}`, { headers: { Cookie: cookies.bea } });
   expect(again.status).toBe(204);
 });
+
+test("a page that missed more than a hundred changed cards is told to read itself again, by stream and by polling", async () => {
+  const { db, cast } = world;
+  const since = new Date(Date.now() + 10_000).toISOString();
+  const calm = await server.stream(cookies.bea, `?lastEventId=0&since=${since}`);
+  await Promise.all(Array.from({ length: 101 }, () => publishedListing(db, cast.rita)));
+  const stream = await server.stream(cookies.bea, `?lastEventId=0&since=${since}`);
+  const told = await stream.next(({ event }) => event === "market");
+  expect(told.data).toBe('<span id="reread" hidden hx-swap-oob="true"></span>\n');
+  const answer = await fetch(`${server.url}/stream/fallback?after=${await lastOf("bea")}&since=${since}`, {
+    headers: { Cookie: cookies.bea },
+  });
+  expect(await answer.text()).toBe(told.data);
+  expect(calm.events.filter(({ data }) => data.includes("reread"))).toEqual([]);
+});
