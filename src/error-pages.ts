@@ -12,7 +12,7 @@ type Problem = { status: number; view: string; message?: string; link?: { href: 
 const USUAL = [new NotFoundError().message, new ForbiddenError().message];
 const SIGN_IN = { href: "/sign-in", text: "Sign in" };
 
-const ANSWER_MS = 4500;
+const ANSWER_MS = 4000;
 class TooLateError extends Error {}
 
 /** Whatever no route took. */
