@@ -7,6 +7,7 @@ import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { isRunning, type TestProcess, until } from "../processes.ts";
+import { absencesOf } from "./absences.ts";
 import { type Member, signedInCrowd } from "./crowd.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
@@ -75,7 +76,7 @@ test.concurrent(`R-08, P-05: ${WEBS} web process${WEBS > 1 ? "es are" : " is"} r
   await toldAll();
   const crowds = old.map((web) => thickestSecond(endings(web)));
   const delays = raw.flatMap(({ delay }) => delay());
-  const away = readers.map(awayFor);
+  const away = readers.flatMap(absencesOf);
   report("R-08", {
     seed: SEED,
     streams: STREAMS,
@@ -191,15 +192,6 @@ function endings(web: TestProcess): number[] {
 function thickestSecond(times: number[]): number {
   const most = times.map((from) => times.filter((time) => time >= from && time < from + 1000).length);
   return Math.max(...most) / times.length;
-}
-
-/** The longest that a page was without a stream, in ms. */
-function awayFor(reader: Reader): number {
-  const gaps = reader.states.map(({ state, at }, index) => {
-    const back = reader.states.slice(index).find((later) => later.state === "live");
-    return state === "live" || !back ? 0 : back.at - at;
-  });
-  return Math.max(...gaps.slice(1));
 }
 
 async function toldAll(): Promise<void> {
