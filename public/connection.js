@@ -126,12 +126,13 @@ export class Connection {
     else this.#fail(false);
   }
 
-  #greet({ state, replayed, last, user }) {
+  #greet({ state, replayed, last, user, retry }) {
     if (!this.#isFor(user)) return this.signOut("another");
     this.#live = true;
     this.#reachable = true;
     this.#openedAt = this.#now();
     this.#asking.stop();
+    this.#backoff.setFirst(retry);
     this.#absence.greeted({ state, last });
     // After a reset the numbers may start lower; the page is told, and reads its inbox again.
     const all = state !== "resumed" || replayed === 0;

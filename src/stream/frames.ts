@@ -17,10 +17,12 @@ export function frame(event: StreamEvent, data: string, id?: number): string {
   return buffer.dispatch().read();
 }
 
-/** How long a browser's own EventSource waits before it comes back, in milliseconds: random, so that nobody does in step. */
-export function retryFrame(): string {
-  return createEventBuffer(asIs)
-    .retry(1000 + Math.floor(Math.random() * 4000))
-    .dispatch()
-    .read();
+/** How long to wait before coming back, in milliseconds: random, so that nobody does in step. */
+export function randomRetry(): number {
+  return 1000 + Math.floor(Math.random() * 4000);
+}
+
+/** The same for an EventSource as browsers have it. */
+export function retryFrame(ms: number): string {
+  return createEventBuffer(asIs).retry(ms).dispatch().read();
 }

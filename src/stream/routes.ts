@@ -12,7 +12,7 @@ import { note, readMissed, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
-import { frame, retryFrame } from "./frames.ts";
+import { frame, randomRetry, retryFrame } from "./frames.ts";
 import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
@@ -96,7 +96,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, str
   if (connection.ended) return;
   stream.cursor = standing.cursor;
   connection.open();
-  connection.send("hello", retryFrame() + frame("hello", hello(standing, head.lastSeq, stream.userId)));
+  connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
   if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);
   metrics.catchupRows.inc(missed.length);
@@ -108,9 +108,13 @@ async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, str
   sendHeartbeat(hub, stream);
 }
 
-/** `user` lets a page notice that the stream has become somebody else's, who has signed in in the same browser. */
+/**
+ * `user` lets a page notice that the stream has become somebody else's, who has signed in in the same browser; `retry` is
+ * there again because an EventSource keeps the field to itself.
+ */
 function hello({ state, replayed }: Standing, last: number, user: number): string {
-  return JSON.stringify({ state, replayed, last, user });
+  const retry = randomRetry();
+  return retryFrame(retry) + frame("hello", JSON.stringify({ state, replayed, last, user, retry }));
 }
 
 /** One more than a person may have ends the oldest, which may come back when the others are fewer. */

@@ -81,6 +81,19 @@ it("waits at most twice as long after each failure, up to half a minute, and beg
   expect(await failAndMeasure()).toBe(500);
 });
 
+it("begins with the wait that the server has wished for, within reason", async () => {
+  for (const [retry, wait] of [
+    [3200, 3200],
+    [3_600_000, 10_000],
+    [-1, 100],
+    ["soon", 100],
+  ]) {
+    last().say("hello", { state: "resumed", replayed: 0, last: 5, retry });
+    vi.advanceTimersByTime(11_000);
+    expect(await failAndMeasure()).toBe(wait);
+  }
+});
+
 it("keeps the highest number it has been given, and goes back only after a reset", () => {
   live();
   last().say("toast", "<article>", "7");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { frame, retryFrame } from "../../src/stream/frames.ts";
+import { frame, randomRetry, retryFrame } from "../../src/stream/frames.ts";
 import { openContext } from "../browser.ts";
 import { createParser, type ReceivedEvent } from "../sse.ts";
 import { serveBody } from "./serve.ts";
@@ -92,7 +92,7 @@ test("the data is HTML as it stands, not JSON in quotes", () => {
 });
 
 test("browsers are asked to wait a random one to five seconds", () => {
-  const waits = Array.from({ length: 50 }, () => Number(/^retry:\s*(\d+)$/m.exec(retryFrame())?.[1]));
+  const waits = Array.from({ length: 50 }, () => Number(/^retry:\s*(\d+)$/m.exec(retryFrame(randomRetry()))?.[1]));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(1000);
   expect(Math.max(...waits)).toBeLessThanOrEqual(5000);
   expect(new Set(waits).size).toBeGreaterThan(20);
