@@ -35,7 +35,6 @@ export default defineConfig({
             "test/oversight/**/*.test.ts",
             "test/isolation.test.ts",
             "test/stream/stream.test.ts",
-            "test/measured/toast.test.ts",
           ],
           env: { WEBS: "2" },
           testTimeout: 60_000,
