@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
 import { createTelling, type Member, signedInCrowd } from "./crowd.ts";
-import { startProxy } from "./proxy.ts";
+import { startProxy, type Proxy as TcpProxy } from "./proxy.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, report, sized } from "./sizes.ts";
 
@@ -14,7 +14,7 @@ const HALF_OPEN_MS = sized(20_000, 1000);
 const BEAT_MS = 15_000;
 
 let fleet: Fleet;
-let database: Awaited<ReturnType<typeof startProxy>>;
+let database: TcpProxy;
 let behind: TestProcess;
 const readers: Reader[] = [];
 

@@ -4,7 +4,7 @@ import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { until } from "../processes.ts";
 import { absencesOf } from "./absences.ts";
 import { createTelling, type Member, signedInCrowd } from "./crowd.ts";
-import { startProxy } from "./proxy.ts";
+import { startProxy, type Proxy as TcpProxy } from "./proxy.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
@@ -15,7 +15,7 @@ const TOLD = 10;
 
 const random = randomOf(SEED);
 let fleet: Fleet;
-let router: Awaited<ReturnType<typeof startProxy>>;
+let router: TcpProxy;
 let people: Member[];
 let readers: Reader[];
 

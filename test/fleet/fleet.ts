@@ -16,7 +16,8 @@ export type Fleet = {
   webs: TestProcess[];
   workers: TestProcess[];
   startWeb(): Promise<TestProcess>;
-  startWorker(): Promise<TestProcess>;
+  /** @param more of an environment of its own */
+  startWorker(more?: Record<string, string>): Promise<TestProcess>;
   /** @param at which web process */
   signIn(at: TestProcess, person: Viewer): Promise<string>;
   stream(at: TestProcess, cookie: string, query?: string): Promise<SseClient>;
@@ -53,8 +54,8 @@ export async function startFleet(
       await web.waitForLog(/listens/, 30_000);
       return web;
     },
-    async startWorker() {
-      const worker = await startProcess("src/worker.ts", { env: common });
+    async startWorker(more = {}) {
+      const worker = await startProcess("src/worker.ts", { env: { ...common, ...more } });
       fleet.workers.push(worker);
       await worker.waitForLog(/takes jobs/, 30_000);
       return worker;
