@@ -66,11 +66,11 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   }
 
   function showAll(found: Card[], isFor: (role: Role, card: Card) => boolean): void {
-    const rendered = new Map<string, string>();
+    const memory: Memory = { cards: new Map(), frames: new Map() };
     for (const role of ROLES) {
       const theirs = found.filter((card) => isFor(role, card));
       for (const card of theirs) shown[role].set(card.id, card);
-      for (const stream of streams) if (stream.role === role) send(stream, theirs, rendered);
+      for (const stream of streams) if (stream.role === role) send(stream, theirs, memory);
     }
   }
 }
@@ -79,8 +79,17 @@ function forgetBefore(known: Map<number, Card>, since: Date): void {
   for (const card of known.values()) if (card.updatedAt < since) known.delete(card.id);
 }
 
-function send(stream: Stream, found: Card[], rendered: Map<string, string>): void {
-  if (stream.opened && found.length > 0) write(stream, marketFragment(stream, stream.locale, found, rendered));
+/** What has been rendered and formatted already: most of a role are shown the same, and share its bytes. */
+type Memory = { cards: Map<string, string>; frames: Map<string, Buffer> };
+
+function send(stream: Stream, found: Card[], memory: Memory): void {
+  const theirs = stream.opened ? shownTo(stream, found) : [];
+  if (theirs.length === 0) return;
+  const key = `${stream.locale} ${theirs.map(({ card, part }) => `${card.id} ${part}`).join()}`;
+  const known = memory.frames.get(key);
+  const bytes = known ?? Buffer.from(frame("market", fragmentOf(theirs, stream.locale, memory.cards)));
+  if (!known) memory.frames.set(key, bytes);
+  stream.connection.send("market", bytes);
 }
 
 function write(stream: Stream, html: string): void {
@@ -98,21 +107,22 @@ export async function marketSince(
   since: Date,
 ): Promise<string> {
   const found = await cards.changedSince(since, MOST_AT_ONCE + 1);
-  return found.length > MOST_AT_ONCE ? render("stream/reread", locale, {}) : marketFragment(viewer, locale, found);
+  return found.length > MOST_AT_ONCE ? render("stream/reread", locale, {}) : fragmentOf(shownTo(viewer, found), locale);
 }
 
-/** The cards that this person may be shown. */
-function marketFragment(
-  viewer: { userId: number; role: Role },
-  locale: string,
-  found: Card[],
-  rendered: Map<string, string> = new Map(),
-): string {
+type Shown = { card: Card; part: "owner" | "reserved" | "other" };
+
+/** The cards that this person may be shown, each as theirs to act on or not. */
+function shownTo(viewer: { userId: number; role: Role }, found: Card[]): Shown[] {
   const mine = found.filter((card) => viewer.role !== "seller" || card.sellerId === viewer.userId);
-  return mine.map((card) => cardFragment(card, partOf(viewer, card), locale, rendered)).join("");
+  return mine.map((card) => ({ card, part: partOf(viewer, card) }));
 }
 
-function cardFragment(listing: Card, part: string, locale: string, rendered: Map<string, string>): string {
+function fragmentOf(shown: Shown[], locale: string, known: Map<string, string> = new Map()): string {
+  return shown.map(({ card, part }) => cardFragment(card, part, locale, known)).join("");
+}
+
+function cardFragment(listing: Card, part: Shown["part"], locale: string, rendered: Map<string, string>): string {
   const key = `${listing.id} ${part} ${locale}`;
   const known = rendered.get(key);
   if (known !== undefined) return known;
@@ -121,7 +131,7 @@ function cardFragment(listing: Card, part: string, locale: string, rendered: Map
   return html;
 }
 
-function partOf(viewer: { userId: number; role: Role }, card: Card): "owner" | "reserved" | "other" {
+function partOf(viewer: { userId: number; role: Role }, card: Card): Shown["part"] {
   if (viewer.role === "admin" || card.sellerId === viewer.userId) return "owner";
   return card.reservedFor === viewer.userId ? "reserved" : "other";
 }

@@ -41,7 +41,9 @@ type Counts = Record<"streams" | "timers" | "subscriptions" | "descriptors", num
 
 async function counts(): Promise<Counts> {
   const figures = await figuresOf(web.url ?? "", TOKEN);
-  const channels = (await redis.call("PUBSUB", "CHANNELS", "stockbell*:user:*")) as string[];
+  // Others have their subscriptions in the same Redis, under another number.
+  const space = new URL(redisUrl()).pathname.replace(/^\/0?$/, "");
+  const channels = (await redis.call("PUBSUB", "CHANNELS", `stockbell${space}:user:*`)) as string[];
   return {
     streams: figures("stockbell_streams"),
     timers: figures('nodejs_active_resources\\{type="Timeout"\\}'),

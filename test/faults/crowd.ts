@@ -72,7 +72,10 @@ export function openEar(port: number, cookie: string, cursor: number, heard: Hea
     head += text;
     const end = head.indexOf("\r\n\r\n");
     if (end < 0) return;
-    if (!head.startsWith("HTTP/1.1 200")) hello.resolve(head);
+    if (!head.startsWith("HTTP/1.1 200")) {
+      hello.resolve(head);
+      return void socket.destroy();
+    }
     socket.off("data", read).on("data", parse);
     parse(head.slice(end + 4));
   };

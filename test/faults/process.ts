@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { get } from "node:http";
 
 /** The MiB of memory that a process holds. */
 export function rssOf(pid: number): number {
@@ -32,8 +34,13 @@ function targetOf(fd: string): string {
 
 /** The figures of a web process that was started with this METRICS_TOKEN, by name; those with labels added up. */
 export async function figuresOf(url: string, token: string): Promise<(name: string) => number> {
-  const answer = await fetch(`${url}/metrics`, { headers: { Authorization: `Bearer ${token}` } });
-  const text = await answer.text();
+  // On a connection of its own, which does not stay to be counted as the process's.
+  const [answer] = await once(
+    get(`${url}/metrics`, { agent: false, headers: { Authorization: `Bearer ${token}` } }),
+    "response",
+  );
+  let text = "";
+  for await (const part of answer.setEncoding("utf8")) text += part;
   return (name) => {
     const lines = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, "gm"))];
     return lines.reduce((sum, [, value]) => sum + Number(value), 0);
