@@ -86,7 +86,7 @@ export class Connection {
     this.#finish(reason);
     this.#res.end();
     // A reader that does not read would hold the connection, and what waits for it, for ever.
-    const last = setTimeout(() => this.#res.destroy(), LINGER_MS);
+    const last = setTimeout(() => this.#res.destroy(), LINGER_MS).unref();
     this.#res.once("close", () => clearTimeout(last));
   }
 

@@ -4,7 +4,7 @@ import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import type { TestProcess } from "../processes.ts";
 import { createTelling, type Ear, type Member, openEar, signedInCrowd, type Telling } from "./crowd.ts";
 import { rssOf } from "./process.ts";
-import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
+import { FULL, percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
 const OTHERS = sized(999, 60);
 /** Events a second to the reader who stops: the short form fills the kernel's buffers sooner. */
@@ -66,6 +66,7 @@ test(`R-11: a reader that stops reading ${RATE} events a second is cut with at m
   const frozen: number[] = [];
   const growth: number[] = [];
   const waited: number[] = [];
+  let samples = 0;
   let ear = openEar(port, victim.cookie, 0);
   await ear.opened;
   const until =
@@ -81,8 +82,9 @@ test(`R-11: a reader that stops reading ${RATE} events a second is cut with at m
     const during = await load(() => cut() !== null);
     expect(cut()?.[1]).toBe("slow");
     waited.push(Number(cut()?.[2]));
-    reading.push(...before.latencies);
-    frozen.push(...during.latencies);
+    reading.push(percentile(before.latencies, 0.99));
+    frozen.push(percentile(during.latencies, 0.99));
+    samples += before.latencies.length + during.latencies.length;
     growth.push(percentile(during.rss.slice(-10), 0.5) - percentile(before.rss.slice(-10), 0.5));
 
     ear.resume();
@@ -92,21 +94,23 @@ test(`R-11: a reader that stops reading ${RATE} events a second is cut with at m
     const last = telling.lastOf(victim.id);
     expect(JSON.parse(await ear.opened)).toMatchObject({ state: "resumed", replayed: last - cursor, last });
     await load(until(500));
-    expect(ear.cursor()).toBe(telling.lastOf(victim.id));
+    await expect.poll(() => ear.cursor(), { timeout: 10_000 }).toBe(telling.lastOf(victim.id));
     expect(ear.seqs.slice(-100)).toEqual(Array.from({ length: 100 }, (_, n) => ear.cursor() - 99 + n));
   }
   ear.close();
-  const ratio = percentile(frozen, 0.99) / percentile(reading, 0.99);
+  const [read, froze] = [percentile(reading, 0.5), percentile(frozen, 0.5)];
   report("R-11", {
     seed: SEED,
     "bytes waiting at the cut": Math.max(...waited),
     "MiB grown": percentile(growth, 0.5),
-    "others' p99 ms while all read": percentile(reading, 0.99),
-    "while one does not": percentile(frozen, 0.99),
-    "of which samples": frozen.length,
-    ratio,
+    "others' p99 ms while all read, by round": reading.map(Math.round).join(" "),
+    "while one does not": frozen.map(Math.round).join(" "),
+    samples,
+    ratio: froze / read,
   });
   expect(Math.max(...waited)).toBeLessThanOrEqual(MOST_WAITING);
   // A process that has just begun, and at five times the rate, grows by itself.
   expect(percentile(growth, 0.5)).toBeLessThanOrEqual(sized(2, 8));
+  // The kernel's own unrest is about 2 ms; the short form's rate alone is more than it takes calmly.
+  if (FULL) expect(froze).toBeLessThanOrEqual(read * 1.1 + 2);
 }, 300_000);
