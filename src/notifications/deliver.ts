@@ -136,7 +136,8 @@ async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Deliver
     channel: `user:${delivery.userId}`,
     body: JSON.stringify({ type: "toast", ...delivery, event }),
   }));
-  if (event.listingId !== null) {
+  // What is said in a thread changes no card: nobody else is to be sent one for it.
+  if (event.listingId !== null && event.enquiryId === null) {
     const news = JSON.stringify({ type: "market", listingId: event.listingId, sellerId: event.data.sellerId });
     for (const role of ["buyer", "seller", "admin"]) messages.push({ channel: `role:${role}`, body: news });
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Bus } from "../../src/bus.ts";
+import { enquire } from "../../src/marketplace/enquiries.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { deliverEvent } from "../../src/notifications/deliver.ts";
@@ -55,4 +56,26 @@ test("and if nobody ever rings, the sweep finds it within seconds, once", async 
   await deliverEvent(silent, eventId);
   await stream.next(named("toast"), 8000);
   expect(stream.seqs()).toEqual([1]);
+});
+
+test("what is said in a thread is told to its other person, and sends nobody the listing's card; a change of the listing does", async () => {
+  const { db, cast } = world;
+  const listing = await publishedListing(db, cast.sol);
+  await world.drain();
+  const [sol, otto] = await Promise.all(
+    [cast.sol, cast.otto].map(async (person) => server.stream(await server.signIn(person))),
+  );
+  if (!sol || !otto) throw new Error("somebody is missing");
+  const cards = () => otto.events.filter(({ event, data }) => event === "market" && data.includes(listing.title));
+  const before = cards().length;
+  await enquire(db, cast.bea, listing.id, "Is it still there?");
+  await world.drain();
+  await sol.next(({ event, data }) => event === "toast" && data.includes(listing.title));
+  const marker = await publishedListing(db, cast.sol);
+  await world.drain();
+  await otto.next(({ event, data }) => event === "market" && data.includes(marker.title));
+  expect(cards()).toHaveLength(before);
+  await withdrawListing(db, cast.sol, listing);
+  await world.drain();
+  await otto.next(({ data }) => data.includes(`id="card-${listing.id}"`) && data.includes('data-status="withdrawn"'));
 });
