@@ -85,19 +85,6 @@ it("a page whose stream never came says so as well, and claims nothing untrue wh
   expect(await chip(tab)).toBe("Live");
 });
 
-it.each([502, 503, 204, 500])(
-  "a stream that is answered with %i is asked for again, from the same number",
-  async (status) => {
-    const site = await startSite();
-    let refusals = 3;
-    site.answers.stream = (req, res) => (refusals-- > 0 ? res.sendStatus(status) : site.stream(req, res));
-    const { tab, state } = await visit(site);
-    await passing(tab, () => site.streams() === 1);
-    await eventually(state).toBe("live");
-    expect(site.askedFor("/stream").map(({ lastEventId }) => lastEventId)).toEqual(["5", "5", "5", "5"]);
-  },
-);
-
 /** What the chip shows of its words. */
 function chip(tab: { innerText(selector: string): Promise<string> }): Promise<string> {
   return tab.innerText("#connection");

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import express, { type Request, type Response } from "express";
+import express, { type Request, type RequestHandler, type Response } from "express";
 import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { assetRoutes, render } from "../../src/views.ts";
@@ -27,6 +27,7 @@ export async function startSite(main = "", cursor = 5) {
     stream: stream as Answer,
     fallback: ((_req, res) => res.sendStatus(204)) as Answer,
     page: () => main,
+    asset: ((_req, _res, next) => next()) as RequestHandler,
   };
   const asked: { path: string; query: Record<string, string> }[] = [];
   const open = new Set<Response>();
@@ -36,6 +37,7 @@ export async function startSite(main = "", cursor = 5) {
     res.set("Content-Security-Policy", POLICY);
     next();
   });
+  app.use("/assets", (req, res, next) => answers.asset(req, res, next));
   app.use(assetRoutes());
   app.get("/stream", (req, res) => answers.stream(req, res));
   app.get("/stream/fallback", (req, res) => answers.fallback(req, res));
@@ -88,6 +90,14 @@ export async function visitAs(site: Site, reader: Parameters<typeof openContext>
   return visitIn(await openTab(context), site);
 }
 
+/** Opens the site's page in a new profile with its SharedWorker, in real time. */
+export async function visitShared(site: Site) {
+  const context = await openContext();
+  onTestFinished(() => context.close());
+  const tab = await context.newPage();
+  return { context, ...(await watchIn(tab, site)) };
+}
+
 /** Expects what comes in its own time: however busy the machine is. */
 export function eventually<T>(read: () => T) {
   return expect.poll(read, { timeout: 10_000 });
@@ -116,6 +126,11 @@ async function openTab(context: BrowserContext): Promise<Page> {
 }
 
 async function visitIn(tab: Page, site: Site) {
+  await tab.clock.resume();
+  return watchIn(tab, site);
+}
+
+async function watchIn(tab: Page, site: Site) {
   const errors: string[] = [];
   const note = (message: ConsoleMessage) => message.type() === "error" && errors.push(message.text());
   const fail = (error: Error) => errors.push(String(error));
@@ -124,7 +139,6 @@ async function visitIn(tab: Page, site: Site) {
     tab.off("console", note).off("pageerror", fail);
     await tab.goto("about:blank");
   });
-  await tab.clock.resume();
   await tab.goto(`${site.url}/page`);
   return {
     tab,
