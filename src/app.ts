@@ -21,6 +21,7 @@ import { oversightRoutes } from "./oversight/routes.ts";
 import type { Hub } from "./stream/hub.ts";
 import type { MarketCards } from "./stream/market.ts";
 import { streamRoutes } from "./stream/routes.ts";
+import { inTurn } from "./turns.ts";
 import { assetRoutes } from "./views.ts";
 
 export type AppParts = {
@@ -33,6 +34,9 @@ export type AppParts = {
   metrics: Metrics;
   cards: MarketCards;
 };
+
+// Half of the connections to the database: the other half is for pages and forms.
+const OPENINGS = 5;
 
 /** The whole web application: the order of everything that a request passes, on one page. */
 export function createApp(parts: AppParts): Express {
@@ -49,7 +53,7 @@ export function createApp(parts: AppParts): Express {
   app.use(pinoHttp({ logger: log, autoLogging: false }));
   app.use(ownRequestsOnly(config.appOrigin));
   // Streams and their polling read the session without keeping it alive, so they come before what does.
-  app.use(streamRoutes(parts, [answerInTime(log), ...sessions.readOnly]));
+  app.use(streamRoutes(parts, [inTurn(OPENINGS), answerInTime(log), ...sessions.readOnly]));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
   app.use(answerInTime(log));
   app.use(sessions.middleware);

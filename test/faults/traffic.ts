@@ -6,19 +6,21 @@ import type { World } from "../world.ts";
 /** What became of one form that was sent: `status` is 0 where there was no answer at all. */
 export type Post = { words: string; status: number; retryAfter: string | null; at: number; ms: number };
 
-/** Opens a thread with Sol for each of these buyers: a reply in it is told to that buyer alone. */
+const ABOUT_ONE = 10;
+
+/**
+ * Opens a thread with Sol for each of these buyers: a reply in it is told to that buyer alone. They ask about different
+ * listings, since whoever writes about the same one takes turns.
+ */
 export async function openThreads(world: World, buyers: { id: number }[]): Promise<number[]> {
   const { db, cast } = world;
-  const listing = await publishedListing(db, cast.sol);
-  for (const { id } of buyers)
-    await enquire(db, { id, role: "buyer", name: `Buyer ${id}` }, listing.id, "Is it there?");
-  const rows = await db
-    .selectFrom("enquiries")
-    .select(["id", "buyer_id"])
-    .where("listing_id", "=", listing.id)
-    .execute();
-  const threads = new Map(rows.map((row) => [row.buyer_id, row.id]));
-  return buyers.map(({ id }) => threads.get(id) ?? 0);
+  const threads: number[] = [];
+  let listing = { id: 0 };
+  for (const [at, { id }] of buyers.entries()) {
+    if (at % ABOUT_ONE === 0) listing = await publishedListing(db, cast.sol);
+    threads.push(await enquire(db, { id, role: "buyer", name: `Buyer ${id}` }, listing.id, "Is it there?"));
+  }
+  return threads;
 }
 
 /**
