@@ -10,13 +10,13 @@ import { type Ear, type Member, openEar, signedInCrowd } from "./crowd.ts";
 import { startProxy } from "./proxy.ts";
 import { percentile, report, sized } from "./sizes.ts";
 
-const STREAMS = sized(100, 20);
+const STREAMS = 20;
 const MOST_MS = 500;
 // The server's clock runs this much faster, and the router's patience ends sooner by as much. The soak does it in real time.
-const SPEED = 30;
+const SPEED = 10;
 const IDLE_MS = 55_000;
 const HEARTBEAT_MS = 15_000;
-const LASTS_MS = 150_000;
+const LASTS_MS = sized(150_000, 66_000);
 
 let redis: TestRedis;
 let world: World;

@@ -5,11 +5,13 @@ import { openReader, type Reader } from "./reader.ts";
 
 export type Listener = { member: Member; reader: Reader };
 
-/** Their pages, open and live. @param speed of their clocks */
-export async function listen(members: Member[], url: string, speed: number): Promise<Listener[]> {
-  const all = members.map((member) => ({ member, reader: openReader(() => url, member.cookie, 0, speed) }));
-  await until(() => all.every(({ reader }) => reader.state() === "live"));
-  return all;
+/** Their pages, opened. @param speed of their clocks */
+export function listen(members: Member[], url: string, speed: number): Listener[] {
+  return members.map((member) => ({ member, reader: openReader(() => url, member.cookie, 0, speed) }));
+}
+
+export function live(all: Listener[]): Promise<void> {
+  return until(() => all.every(({ reader }) => reader.state() === "live"));
 }
 
 /** Everybody was shown everything that they were told, in order, and no toast twice. */
@@ -32,9 +34,16 @@ function toastsOf({ events }: Reader): string[] {
   );
 }
 
-/** Ms from a moment until each had a stream again. */
-export async function msUntilBack(all: Listener[], since: number, most: number): Promise<number[]> {
+/** Ms from a moment until each had noticed that its stream was gone, and until each had one again. */
+export async function msUntilBack(
+  all: Listener[],
+  since: number,
+  most: number,
+): Promise<{ noticed: number[]; back: number[] }> {
+  const noticed = ({ reader }: Listener) => reader.states.find(({ at, state }) => at > since && state !== "live")?.at;
   const back = ({ reader }: Listener) => reader.hellos.find(({ at }) => at > since)?.at;
   await until(() => all.every((listener) => back(listener) !== undefined), most);
-  return all.map((listener) => (back(listener) ?? 0) - since);
+  const after = (moment: (listener: Listener) => number | undefined) =>
+    all.map((listener) => (moment(listener) ?? Number.NaN) - since);
+  return { noticed: after(noticed), back: after(back) };
 }

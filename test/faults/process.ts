@@ -8,12 +8,15 @@ export function rssOf(pid: number): number {
 }
 
 /**
- * How many descriptors a process holds, without its connections to a port: a pool's come and go as it sees fit.
- * @param but the database's port
+ * How many descriptors a process holds, and how many of them are connections to a port, not counted among the others: a
+ * pool's come and go as it sees fit.
+ * @param port the database's
  */
-export function descriptorsOf(pid: number, but: number): number {
-  const pooled = new Set(socketsTo(pid, but));
-  return readdirSync(`/proc/${pid}/fd`).filter((fd) => !pooled.has(targetOf(`/proc/${pid}/fd/${fd}`))).length;
+export function descriptorsOf(pid: number, port: number): { own: number; pooled: number } {
+  const sockets = new Set(socketsTo(pid, port));
+  const targets = readdirSync(`/proc/${pid}/fd`).map((fd) => targetOf(`/proc/${pid}/fd/${fd}`));
+  const own = targets.filter((target) => !sockets.has(target)).length;
+  return { own, pooled: targets.length - own };
 }
 
 function socketsTo(pid: number, port: number): string[] {
