@@ -55,7 +55,9 @@ export async function startSite(main = "", cursor = 5) {
   /** Answers as a stream that is well, resumed with nothing missed. */
   function stream(req: Request, res: Response): void {
     hang(req, res);
-    say(res, "hello", JSON.stringify({ state: "resumed", replayed: 0, last: Number(req.query.lastEventId) }));
+    const last = Number(req.query.lastEventId);
+    say(res, "hello", JSON.stringify({ state: "resumed", replayed: 0, last }));
+    say(res, "heartbeat", JSON.stringify({ last, at: req.query.since }));
   }
   /** Answers with the head of a stream and then nothing, as a proxy that keeps the bytes to itself. */
   function hang(_req: Request, res: Response): void {

@@ -6,10 +6,10 @@ import { readHead } from "../../src/notifications/inbox.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing, signIn } from "../cast.ts";
 import { percentile, randomOf, report, SEED, sized } from "../faults/sizes.ts";
+import { atBrowser, live } from "../journey/people.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
-import { atBrowser, live } from "./people.ts";
 
 const OPERATIONS = 1000;
 const ROUNDS = sized(50, 20);

@@ -1,14 +1,14 @@
 import type { BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { releaseListing, reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { createPerson, publishedListing, signIn } from "../cast.ts";
+import { atBrowser, live, rememberToasts, toastsShown } from "../journey/people.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
-import { atBrowser, live, rememberToasts, toastsShown } from "./people.ts";
 
 let world: World;
 let server: TestServer;
@@ -32,6 +32,7 @@ afterAll(async () => {
 
 test("U-15: twelve tabs hold one connection, each page comes within a second, and an event is one toast in one of them", async () => {
   const { context, page } = await atBrowser(server.url, world.cast.bea);
+  onTestFinished(() => context.close());
   await rememberToasts(context);
   const tabs = [page];
   while (tabs.length < 12) tabs.push(await context.newPage());
@@ -66,6 +67,7 @@ test("U-15: twelve tabs hold one connection, each page comes within a second, an
 
 test("a tab that joins misses nothing since its page was made, however long its scripts took to come", async () => {
   const { context, page } = await atBrowser(server.url, world.cast.bea);
+  onTestFinished(() => context.close());
   await rememberToasts(context);
   await page.goto("/listings");
   await live(page);
@@ -90,13 +92,13 @@ test("a tab that joins misses nothing since its page was made, however long its 
   await live(late);
   expect(server.streams().length).toBe(1);
   expect(await toastsShown([page, late])).toHaveLength(1);
-  await context.close();
 });
 
 test("who signs in on the same browser never sees the last one's news, nor the last one theirs", async () => {
   const { cast } = world;
   await watchListing(world.db, cast.otto, listing.id);
   const { context, page: beas } = await atBrowser(server.url, cast.bea);
+  onTestFinished(() => context.close());
   await rememberToasts(context);
   await beas.goto(`/listings/${listing.id}`);
   await live(beas);
@@ -119,11 +121,11 @@ test("who signs in on the same browser never sees the last one's news, nor the l
   expect([(await toastsShown([ottos])).length, await toastsShown([beas])]).toEqual([1, []]);
   expect(await beas.getAttribute("#badge", "data-count")).toBe(before);
   expect(await beas.getAttribute(`#facts-${listing.id}`, "data-status")).toBe("available");
-  await context.close();
 });
 
 test("signed out in one tab, all say so; signed in again, the new page is live at once", async () => {
   const { context, page } = await atBrowser(server.url, world.cast.bea);
+  onTestFinished(() => context.close());
   const other = await context.newPage();
   for (const tab of [page, other]) {
     await tab.goto("/listings");
@@ -135,7 +137,6 @@ test("signed out in one tab, all say so; signed in again, the new page is live a
   await page.goto("/listings");
   await live(page);
   expect(await other.getAttribute("#connection", "data-state")).toBe("signed-out");
-  await context.close();
 });
 
 async function counted(tab: Page, count: number): Promise<void> {
