@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
@@ -42,9 +43,7 @@ test.concurrent(`R-07: ${SLOW} requests at a time wait for a lock and take the w
   const people = await signedInCrowd(world, STREAMS);
   const screens = await openScreens(web, people);
   await until(async () => (await busyConnections()) === 0);
-  const holder = await world.pool.connect();
-  await holder.query("begin");
-  await holder.query("lock table listings in access exclusive mode");
+  const letGo = await holdListings();
   const held = Date.now();
   const asking = keepAsking(`${web?.url}/listings`, people[0]?.cookie ?? "", SLOW, HELD_MS);
   const toasts: number[] = [];
@@ -58,8 +57,7 @@ test.concurrent(`R-07: ${SLOW} requests at a time wait for a lock and take the w
     await pause(100);
   }
   const answers = await asking;
-  await holder.query("rollback");
-  holder.release();
+  await letGo();
   const back = Date.now();
   await until(async () => (await ask(`${web?.url}/listings`, people[0]?.cookie ?? "")).status === 200, 5000);
   const drifts = screens.flatMap(driftsOf);
@@ -108,6 +106,16 @@ async function openScreens(web: TestProcess | undefined, people: Member[]): Prom
   readers.push(...screens);
   await until(() => screens.every((screen) => screen.state() === "live"));
   return screens;
+}
+
+/** Locks the table against everybody, for longer than an idle transaction may else last. */
+async function holdListings(): Promise<() => Promise<void>> {
+  const holder = new pg.Client(fleet.world.databaseUrl);
+  await holder.connect();
+  holder.on("error", () => {});
+  await holder.query("begin");
+  await holder.query("lock table listings in access exclusive mode");
+  return () => holder.end();
 }
 
 /** How many of the processes' connections to the database are in use, while streams are open and nothing happens. */

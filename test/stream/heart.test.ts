@@ -5,7 +5,10 @@ import type { Hub } from "../../src/stream/hub.ts";
 type Beat = { at: number; event: string; bytes: string };
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 function hubOf(size: number) {
   const beats: Beat[][] = [];
@@ -83,4 +86,19 @@ test("a stream that has lived long enough is ended instead of beating on", () =>
   vi.advanceTimersByTime(616_000);
   stop();
   expect(ended).toContain(0);
+});
+
+test("ticks that come late do not make the heartbeats late", () => {
+  const { hub, beats } = hubOf(60);
+  // A process with too much to do: what should take 1,000 ms takes 1,200.
+  vi.spyOn(performance, "now").mockImplementation(() => Date.now() * 1.2);
+  const stop = startHeart(hub);
+  vi.advanceTimersByTime(100_000);
+  stop();
+  for (const mine of beats) {
+    expect(mine.length).toBeGreaterThanOrEqual(7);
+    for (const [at, beat] of mine.slice(1).entries()) {
+      expect(Math.abs((beat.at - (mine[at]?.at ?? 0)) * 1.2 - 15_000)).toBeLessThanOrEqual(500);
+    }
+  }
 });
