@@ -103,7 +103,7 @@ export type Trx = Transaction<Database>;
 // Who waits for a page goes away after some seconds: the database has answered by then, or it is too late. A job may take
 // longer, as when ten thousand people are told of one event. A migration takes as long as it takes.
 const PATIENCE = {
-  request: { connectionTimeoutMillis: 3000, statement_timeout: 3500, query_timeout: 4000 },
+  request: { connectionTimeoutMillis: 2500, statement_timeout: 3000, query_timeout: 3500 },
   job: { connectionTimeoutMillis: 4000, statement_timeout: 15_000, query_timeout: 17_000 },
   migration: { connectionTimeoutMillis: 4000 },
 };

@@ -12,7 +12,7 @@ type Problem = { status: number; view: string; message?: string; link?: { href: 
 const USUAL = [new NotFoundError().message, new ForbiddenError().message];
 const SIGN_IN = { href: "/sign-in", text: "Sign in" };
 
-const ANSWER_MS = 4000;
+const ANSWER_MS = 3500;
 class TooLateError extends Error {}
 
 /** Whatever no route took. */

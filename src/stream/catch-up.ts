@@ -40,9 +40,11 @@ export async function readMissed(db: Kysely<Database>, userId: number, after: nu
 async function readOn({ db, metrics }: Parts, person: Person, stream: Stream): Promise<void> {
   const head = await readHead(db, person.userId);
   note(person, head);
-  const notices = await readMissed(db, person.userId, stream.cursor, head.lastSeq);
+  const read = await readMissed(db, person.userId, stream.cursor, head.lastSeq);
+  // The bell may have brought some of them meanwhile.
+  const notices = read.filter(({ seq }) => seq > stream.cursor);
   const last = notices.at(-1)?.seq;
-  if (last === undefined || last <= stream.cursor || stream.connection.ended) return;
+  if (last === undefined || stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
   writeNotices(stream, notices, last - stream.cursor, person);
 }

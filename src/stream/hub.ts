@@ -165,7 +165,8 @@ export class Hub {
     note(person, { lastSeq: message.seq, unseen: message.unseen, revision: message.revision });
     const notice = noticeOf(person.userId, message);
     for (const stream of person.streams) {
-      if (stream.reading || message.seq <= stream.cursor) continue;
+      // While a slow database is being read, what is next in line goes out all the same.
+      if (!stream.opened || message.seq <= stream.cursor) continue;
       if (message.seq !== stream.cursor + 1) void this.catchUp(person, stream);
       else {
         writeNotices(stream, [notice], 1, person);
