@@ -189,7 +189,7 @@ describe.concurrent("what networks do", () => {
       readers: READERS,
       told,
       reconnects,
-      "counted again by a summary": again,
+      "brought again, and dropped": again,
       "s until the last had all": (Date.now() - ended) / 1000,
     });
     await proxy.close();

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
+const IDLE_TICKS = 100;
+
 export type Proxy = Awaited<ReturnType<typeof startProxy>>;
 
 /**
@@ -17,6 +19,8 @@ export async function startProxy(targets: () => number[], options: { random?: ()
   let refusing = false;
   let swallowing = false;
   let idleCuts = 0;
+  const idle = new Map<Socket, number>();
+  const clock = idleMs > 0 ? setInterval(cutIdle, idleMs / IDLE_TICKS) : undefined;
   let asked = 0;
   const server = createServer({ noDelay: true }, (client) => {
     client.on("error", () => {});
@@ -51,6 +55,7 @@ export async function startProxy(targets: () => number[], options: { random?: ()
       for (const pair of pairs) for (const socket of pair) halfOpen.add(socket);
     },
     async close() {
+      clearInterval(clock);
       for (const pair of pairs) for (const socket of pair) socket.destroy();
       await new Promise((done) => server.close(done));
     },
@@ -83,11 +88,18 @@ export async function startProxy(targets: () => number[], options: { random?: ()
         for (const other of pair) other.destroy();
       });
     }
-    if (idleMs > 0) {
-      client.setTimeout(idleMs, () => {
-        idleCuts += 1;
-        client.destroy();
-      });
+    idle.set(client, 0);
+    client.on("data", () => idle.set(client, 0)).once("close", () => idle.delete(client));
+    upstream.on("data", () => idle.set(client, 0));
+  }
+
+  // By ticks and not by the time, so that a machine that stands still for a while cuts nobody.
+  function cutIdle(): void {
+    for (const [client, ticks] of idle) {
+      idle.set(client, ticks + 1);
+      if (ticks + 1 < IDLE_TICKS) continue;
+      idleCuts += 1;
+      client.destroy();
     }
   }
 

@@ -129,8 +129,7 @@ test(`R-18, P-06: ${LASTS_MS / 1000} s with ${STREAMS} streams, ${CHURN_PER_S} c
   const slope = slopeOf(steady.map(({ rss }) => rss)) * (600_000 / WINDOW_MS);
   report("R-18", {
     ...{ seed: SEED, told, openings: openings.length, "streams lost": lost() },
-    "MiB at first": windows[0]?.rss ?? 0,
-    "and at the end": windows.at(-1)?.rss ?? 0,
+    "MiB in each window": windows.map(({ rss }) => Math.round(rss)).join(" "),
     "MiB more in 10 min": slope,
     "MiB of heap in use: first third": usual("heap", early),
     "heap, last third": usual("heap", late),
