@@ -7,6 +7,7 @@ import { Timers } from "./timers.js";
 
 const HEARTBEAT = 15_000;
 const SILENCE = 2.5 * HEARTBEAT;
+const GREETED_WITHIN = 10_000;
 const STEADY = 10_000;
 const GRACE = 2_000;
 
@@ -34,6 +35,7 @@ export class Connection {
   #absence = new Absence();
   /** Goes up whenever a connection or the wait for one ends. */
   #era = 0;
+  #greetings = 0;
 
   /**
    * @param {import("./stream.js").Surroundings} around globalThis, or a test's
@@ -118,8 +120,8 @@ export class Connection {
   }
 
   #hear(name, data) {
-    this.#watch();
     if (name === "hello") return this.#greet(data);
+    this.#watch();
     if (name === "heartbeat") return this.#beat(data);
     if (name === "signed-out") return this.signOut();
     if (Number.isFinite(data.reconnect)) this.#lose(data.reconnect);
@@ -128,6 +130,7 @@ export class Connection {
 
   #greet({ state, replayed, last, user, retry }) {
     if (!this.#isFor(user)) return this.signOut("another");
+    this.#greetings += 1;
     this.#live = true;
     this.#reachable = true;
     this.#openedAt = this.#now();
@@ -137,6 +140,7 @@ export class Connection {
     // After a reset the numbers may start lower; the page is told, and reads its inbox again.
     const all = state !== "resumed" || replayed === 0;
     this.#setPosition(all && Number.isInteger(last) ? last : this.#position.cursor);
+    this.#watch();
     this.#tell({ type: "hello", state, replayed, last });
     this.#tellState();
   }
@@ -180,9 +184,10 @@ export class Connection {
   }
 
   async #ask() {
-    const era = this.#era;
+    const [era, greetings] = [this.#era, this.#greetings];
     const answer = await askFor(this.#around, this.#url, this.#position);
-    if (this.#live || this.#paused) return;
+    // A stream that has come meanwhile brings the same.
+    if (this.#paused || greetings !== this.#greetings) return;
     if (answer.outcome === "signed-out") return era === this.#era && this.signOut();
     this.#reachable = answer.outcome === "answer";
     if (this.#reachable) this.#read(answer);
@@ -208,10 +213,16 @@ export class Connection {
     this.#tell({ type: "position", ...this.#position });
   }
 
-  // A half-open connection says nothing for ever: only the missing heartbeats tell.
+  // A half-open connection says nothing for ever: only the missing greeting or heartbeats tell.
   #watch() {
     this.#heardAt = this.#now();
-    this.#timers.after("silence", SILENCE, () => this.#fail(false));
+    if (this.#live) this.#timers.after("silence", SILENCE, () => this.#fallSilent());
+    else this.#timers.after("silence", GREETED_WITHIN, () => this.#fail(false));
+  }
+
+  #fallSilent() {
+    this.#absence.begin(this.#heardAt, this.#position.cursor);
+    this.#lose(0);
   }
 
   #close() {

@@ -21,7 +21,9 @@ export async function missedFragment(
   locale: string,
   { standing, since, head }: Asked,
 ): Promise<string> {
-  const notices = standing.replayed > 0 ? await readMissed(db, viewer.userId, standing.cursor, head.lastSeq) : [];
+  const missed = standing.replayed > 0 ? await readMissed(db, viewer.userId, standing.cursor, head.lastSeq) : [];
+  // The answer says that it reaches up to the head; what has come since would be told again.
+  const notices = missed.filter(({ seq }) => seq <= head.lastSeq);
   const news =
     standing.replayed > MOST_TOASTS
       ? summaryFragment(locale, notices, standing.replayed, head)

@@ -32,6 +32,7 @@ const START = Date.parse(AT);
 const QUESTION = "/stream/fallback?after=5&since=2026-03-01T10%3A00%3A00.000Z";
 let told: Message[];
 let answer: { type?: string; status: number; headers?: Headers; text?: () => Promise<string> };
+let answering: () => Promise<typeof answer>;
 let fetched: string[];
 let connection: Connection;
 
@@ -39,11 +40,12 @@ beforeEach(() => {
   vi.useFakeTimers({ now: START });
   FakeSource.opened = [];
   [told, fetched, answer] = [[], [], { status: 503 }];
+  answering = async () => answer;
   const around = {
     EventSource: FakeSource,
     fetch: async (url: string) => {
       fetched.push(url);
-      return answer;
+      return answering();
     },
     setTimeout: (run: () => void, ms: number) => setTimeout(run, ms),
     clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
@@ -63,10 +65,35 @@ it("calls the stream dead after two and a half heartbeats of silence, not before
   vi.advanceTimersByTime(37_400);
   expect([FakeSource.opened.length, state()]).toEqual([1, "live"]);
   vi.advanceTimersByTime(200);
-  expect([last().readyState, state()]).toEqual([2, "connecting"]);
+  expect(FakeSource.opened.map(({ readyState }) => readyState)).toEqual([2, 0]);
+  expect(state()).toBe("connecting");
+  expect(last().url).toBe("/stream?lastEventId=5&since=2026-03-01T10%3A00%3A30.000Z");
+});
+
+it("gives up a stream that does not greet within ten seconds, and tries another", () => {
+  last().say("market", "<card>");
+  vi.advanceTimersByTime(9_900);
+  expect(last().readyState).toBe(0);
+  vi.advanceTimersByTime(100);
+  expect(last().readyState).toBe(2);
   vi.advanceTimersByTime(500);
   expect(FakeSource.opened).toHaveLength(2);
-  expect(last().url).toBe("/stream?lastEventId=5&since=2026-03-01T10%3A00%3A30.000Z");
+});
+
+it("lets go of an answer that comes when a stream has been there meanwhile, and is gone again", async () => {
+  let come = (_answer: typeof answer) => {};
+  answering = () =>
+    new Promise((resolve) => {
+      come = resolve;
+    });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(fetched).toHaveLength(1);
+  live();
+  last().say("toast", "<article>", "6");
+  last().fail(false);
+  come(answered("<article>", 6, AT));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(events().map(([name]) => name)).toEqual(["toast"]);
 });
 
 it("waits at most twice as long after each failure, up to half a minute, and begins anew after a steady stream", async () => {
@@ -228,6 +255,14 @@ it("tells of an absence when all of it has come, and of none that was not worth 
   beat(7);
   beat(7);
   expect(backs()).toEqual([{ type: "back", away: 42_000, after: 5, last: 7 }]);
+});
+
+it("counts an absence from when the stream fell silent, not from when that was noticed", () => {
+  live();
+  vi.advanceTimersByTime(37_500);
+  live();
+  beat(5);
+  expect(backs()).toEqual([{ type: "back", away: 37_500, after: 5, last: 5 }]);
 });
 
 it("makes no claim about what was missed when the server could not go on from there", () => {
