@@ -35,8 +35,8 @@ export type AppParts = {
   cards: MarketCards;
 };
 
-// Half of the connections to the database: the other half is for pages and forms.
-const OPENINGS = 5;
+// Enough to keep the database busy, few enough for a page or a form to wait behind them for some milliseconds only.
+const OPENINGS = 10;
 
 /** The whole web application: the order of everything that a request passes, on one page. */
 export function createApp(parts: AppParts): Express {

@@ -36,8 +36,8 @@ afterAll(async () => {
   await router?.close();
 });
 
-function allLive(): Promise<void> {
-  return until(() => readers.every((reader) => reader.state() === "live"), 30_000);
+function allLive(share = 1): Promise<void> {
+  return until(() => readers.filter((reader) => reader.state() === "live").length >= share * readers.length, 60_000);
 }
 
 test(`R-02: one of two web processes is killed ${KILLS} times under ${STREAMS} streams and a hundred notifications a second: nothing is lost, nothing is shown twice`, async () => {
@@ -53,9 +53,10 @@ test(`R-02: one of two web processes is killed ${KILLS} times under ${STREAMS} s
     const [victim] = fleet.webs.splice(Math.floor(random() * 2), 1);
     await victim?.stop("SIGKILL");
     await fleet.startWeb();
-    await allLive();
-    await pause(500);
+    // The next one does not wait for the last of them.
+    await allLive(0.95);
   }
+  await allLive();
   going = false;
   await told;
   let notifications = 0;
