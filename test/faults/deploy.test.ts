@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { watchListing } from "../../src/marketplace/watches.ts";
@@ -9,6 +7,7 @@ import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { isRunning, type TestProcess, until } from "../processes.ts";
 import { absencesOf } from "./absences.ts";
 import { type Member, signedInCrowd } from "./crowd.ts";
+import { openRaw } from "./raw.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 import { openThreads, reckon, startTraffic } from "./traffic.ts";
@@ -56,7 +55,7 @@ test.concurrent(`R-08, P-05: ${WEBS} web process${WEBS > 1 ? "es are" : " is"} r
   const [held] = await openThreads(fleet.world, people.slice(0, 1));
   const traffic = startTraffic(() => anyWeb().url ?? "", sol, threads, PER_SECOND);
   const raw = await Promise.all(
-    people.slice(0, sized(200, 40)).map(({ cookie }, at) => openRaw(old[at % WEBS], cookie)),
+    people.slice(0, sized(200, 40)).map(({ cookie }, at) => openRaw(old[at % WEBS]?.url ?? "", cookie)),
   );
   const exits: number[] = [];
   for (const web of old) {
@@ -156,26 +155,6 @@ async function hold(table: "enquiries" | "inboxes", key: "id" | "user_id", id: n
       await holder.query("commit");
       holder.release();
     },
-  };
-}
-
-/** A stream that does nothing by itself when told goodbye: only the server ends it. */
-async function openRaw(web: TestProcess | undefined, cookie: string) {
-  const request = get(`${web?.url}/stream`, { agent: false, headers: { Cookie: cookie } });
-  const [response] = (await once(request, "response")) as [IncomingMessage];
-  let text = "";
-  let closed = false;
-  response.setEncoding("utf8").on("data", (more: string) => {
-    text += more;
-  });
-  response
-    .on("error", () => {})
-    .once("close", () => {
-      closed = true;
-    });
-  return {
-    complete: () => closed && response.complete && !response.errored,
-    delay: () => [...text.matchAll(/event: ?bye\ndata: ?\{"reconnect":(\d+)\}/g)].map((match) => Number(match[1])),
   };
 }
 
