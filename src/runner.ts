@@ -6,6 +6,7 @@ import { createDb, createPool } from "./db.ts";
 import { type Fellows, watchFellows } from "./fellows.ts";
 import { createLog, type Log } from "./log.ts";
 import { quietLogger } from "./migrate.ts";
+import { watchForStragglers } from "./notifications/stragglers.ts";
 import { stopOnSignal } from "./process.ts";
 import { createTasks, taskList } from "./tasks.ts";
 
@@ -22,15 +23,16 @@ const FINISH_MS = 5000;
 export async function startWorker({ config, bus, log }: Parts): Promise<{ stop(): Promise<void> }> {
   const pool = createPool(config, config.workerConcurrency + 4);
   const db = createDb(pool);
-  const tasks = taskList(createTasks({ db, bus, log }));
+  const tasks = createTasks({ db, bus, log });
   const fellows = watchFellows(pool, log);
+  const stragglers = watchForStragglers({ db, log }, (eventId) => tasks.deliver_event({ eventId }, 1));
   let stopping = false;
   let runner = await start();
 
   return {
     async stop() {
       stopping = true;
-      await atMost(FINISH_MS, runner.stop());
+      await atMost(FINISH_MS, Promise.all([runner.stop(), stragglers.stop()]));
       await atMost(1000, fellows.stop());
       await atMost(500, db.destroy());
     },
@@ -39,7 +41,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
   async function start(): Promise<Runner> {
     const options: RunnerOptions = {
       pgPool: pool,
-      taskList: tasks,
+      taskList: taskList(tasks),
       concurrency: config.workerConcurrency,
       pollInterval: 1000,
       noHandleSignals: true,
