@@ -2,7 +2,15 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // What takes longest is begun first, so that nobody waits for it alone at the end. The rest goes by size.
-const LONGEST = ["journey/quiet", "faults/seam", "start", "faults/killed-worker", "faults/killed-bus", "embedded"];
+const LONGEST = [
+  "start",
+  "journey/quiet",
+  "embedded",
+  "journey/recovery",
+  "faults/redis-away",
+  "faults/postgres-away",
+  "faults/killed-worker",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -38,7 +46,7 @@ export default defineConfig({
           name: "all",
           include: ["test/**/*.test.ts"],
           exclude: ["test/measured/**"],
-          maxWorkers: 4,
+          maxWorkers: 5,
           sequence: { groupOrder: 0 },
         },
       },

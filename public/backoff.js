@@ -1,6 +1,6 @@
 const USUAL_FIRST = 500;
 const SHORTEST_FIRST = 100;
-const LONGEST_FIRST = 10_000;
+const LONGEST_FIRST = 4_000;
 const LONGEST = 30_000;
 
 /** How long to wait before another try: any time up to a limit that doubles, so that nobody comes back in step. */

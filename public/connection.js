@@ -8,7 +8,7 @@ import { Timers } from "./timers.js";
 const HEARTBEAT = 15_000;
 const SILENCE = 2.5 * HEARTBEAT;
 const GREETED_WITHIN = 10_000;
-const STEADY = 3_000;
+const STEADY = 1_000;
 const GRACE = 2_000;
 
 /**

@@ -71,6 +71,7 @@ export class Link {
   }
 
   #join(port) {
+    this.pause();
     this.#port = port;
     this.#heard = false;
     port.onmessage = ({ data }) => port === this.#port && this.#hear(data);

@@ -34,9 +34,10 @@ let proxy: Awaited<ReturnType<typeof startProxy>>;
 const random = randomOf(SEED);
 
 beforeAll(async () => {
-  // With little room for what could be swept up later, what grows is what is kept.
+  // With little room for what could be swept up later, and none set apart for each thread, what grows is what is kept.
   fleet = await startFleet(1, 1, {
     METRICS_TOKEN: TOKEN,
+    MALLOC_ARENA_MAX: "1",
     NODE_OPTIONS: "--max-old-space-size=128 --max-semi-space-size=8",
   });
   web = fleet.webs[0] as TestProcess;

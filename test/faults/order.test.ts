@@ -8,6 +8,9 @@ import { deliverEvent } from "../../src/notifications/deliver.ts";
 import { readAfter, readHead } from "../../src/notifications/inbox.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
+import { sized } from "./sizes.ts";
+
+const SEEDS = sized(100, 25);
 
 let world: World;
 let listings: ListingView[];
@@ -62,7 +65,7 @@ test("R-03: a reader with a cursor misses nothing that eight writers commit in t
     return id;
   });
   await rolledBack(reader);
-  for (let seed = 0; seed < 100; seed += 1) {
+  for (let seed = 0; seed < SEEDS; seed += 1) {
     const events = await Promise.all(listings.map(happen));
     await eightAtOnce(events);
   }
@@ -71,7 +74,7 @@ test("R-03: a reader with a cursor misses nothing that eight writers commit in t
   await reading;
 
   const { lastSeq } = await readHead(db, reader.id);
-  expect(lastSeq).toBe(1001);
+  expect(lastSeq).toBe(SEEDS * 10 + 1);
   expect(seen).toEqual(Array.from({ length: lastSeq }, (_, at) => at + 1));
   await sql`drop trigger dawdle on events`.execute(db);
 }, 60_000);
