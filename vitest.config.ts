@@ -45,9 +45,19 @@ export default defineConfig({
           ...common,
           name: "all",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/measured/**"],
-          maxWorkers: 5,
+          exclude: ["test/measured/**", "test/faults/**"],
+          maxWorkers: 4,
           sequence: { groupOrder: 0 },
+        },
+      },
+      // Faults have deadlines that a crowd of neighbours would break.
+      {
+        test: {
+          ...common,
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       // What is measured is measured alone, when all else is over.
@@ -57,7 +67,7 @@ export default defineConfig({
           name: "measured",
           include: ["test/measured/**/*.test.ts"],
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
