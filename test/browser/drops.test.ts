@@ -126,17 +126,11 @@ it("polls too when something swallows the bytes of a stream that looks open, and
   await passing(tab, async () => (await state()) === "polling");
 });
 
-it("a drop of less than three seconds shows nothing; a longer one does", async () => {
+it("a drop of more than three seconds shows, until the network is back", async () => {
   const site = await startSite();
   const { tab, state } = await visit(site);
   await eventually(state).toBe("live");
   await freeze(tab);
-  site.send("bye", JSON.stringify({ reconnect: 2500 }));
-  await eventually(site.streams).toBe(0);
-  await tab.clock.runFor(2000);
-  expect(await state()).toBe("live");
-  await tab.clock.runFor(600);
-  await eventually(site.streams).toBe(1);
   site.send("bye", JSON.stringify({ reconnect: 60_000 }));
   await eventually(site.streams).toBe(0);
   await tab.clock.runFor(3100);
