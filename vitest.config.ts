@@ -1,29 +1,17 @@
 import { defineConfig } from "vitest/config";
-import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { beginningWith } from "./test/sequence.ts";
 
-// What takes longest is begun first, so that nobody waits for it alone at the end. The rest goes by size.
+// What takes longest is begun first, so that nobody waits for it alone at the end.
 const LONGEST = [
   "start",
   "journey/quiet",
   "embedded",
   "journey/recovery",
   "faults/redis-away",
-  "faults/postgres-away",
-  "faults/killed-worker",
+  "measured/badges",
+  "measured/toast",
 ];
-
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const order = (file: TestSpecification) =>
-      file.project.config.sequence.groupOrder * 1000 + placeAmongLongest(file.moduleId);
-    return (await super.sort(files)).toSorted((a, b) => order(a) - order(b));
-  }
-}
-
-function placeAmongLongest(file: string): number {
-  const place = LONGEST.findIndex((name) => file.endsWith(`/test/${name}.test.ts`));
-  return place < 0 ? LONGEST.length : place;
-}
+const ALONE = "test/measured/fan-out.test.ts";
 
 const common = {
   setupFiles: "test/after-each-file.ts",
@@ -38,7 +26,7 @@ export default defineConfig({
   test: {
     globalSetup: "test/global-setup.ts",
     reporters: ["default"],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: beginningWith(LONGEST) },
     projects: [
       {
         test: {
@@ -50,22 +38,23 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      // Faults have deadlines that a crowd of neighbours would break.
+      // Faults and figures have limits that a crowd of neighbours would break.
       {
         test: {
           ...common,
-          name: "faults",
-          include: ["test/faults/**/*.test.ts"],
-          maxWorkers: 2,
+          name: "timed",
+          include: ["test/faults/**/*.test.ts", "test/measured/**/*.test.ts"],
+          exclude: [ALONE],
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
-      // What is measured is measured alone, when all else is over.
+      // The one that compares two times of a few milliseconds has the machine to itself.
       {
         test: {
           ...common,
-          name: "measured",
-          include: ["test/measured/**/*.test.ts"],
+          name: "alone",
+          include: [ALONE],
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },

@@ -1,26 +1,49 @@
 import { defineConfig } from "vitest/config";
+import { beginningWith } from "./test/sequence.ts";
+
+// These wait for most of their time, and run one after the other beside the soak, which takes ten minutes: the quietest
+// where it measures.
+const SOAK = "faults/soak";
+const BESIDE_SOAK = [
+  ...["network", "clock", "stalled", "poison", "exhausted-pool", "deploy", "same-event", "aborted", "first-byte"],
+  ...["odd-cursors", "postgres-away", "redis-away"],
+].map((name) => `faults/${name}`);
+const LONG = [SOAK, ...BESIDE_SOAK];
+const files = (names: string[]) => names.map((name) => `test/${name}.test.ts`);
 
 const common = {
   setupFiles: "test/after-each-file.ts",
   pool: "forks",
   isolate: false,
-  maxWorkers: 1,
   hookTimeout: 120_000,
 } as const;
+const full = { env: { FAULTS: "full" }, testTimeout: 900_000 };
 
 export default defineConfig({
   test: {
     globalSetup: "test/global-setup.ts",
+    sequence: { sequencer: beginningWith(LONG) },
     projects: [
-      // Every fault at its full size, one after the other: what is measured here must not be disturbed by its neighbours.
       {
         test: {
           ...common,
-          name: "faults",
-          include: ["test/faults/**/*.test.ts"],
-          env: { FAULTS: "full" },
-          testTimeout: 900_000,
+          ...full,
+          name: "beside",
+          include: files(LONG),
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
+        },
+      },
+      // What is measured under load must not be disturbed by neighbours.
+      {
+        test: {
+          ...common,
+          ...full,
+          name: "alone",
+          include: ["test/faults/**/*.test.ts"],
+          exclude: files(LONG),
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
       // P-11: whatever opens pages and streams passes with two web processes, either of which answers a request by chance.
@@ -38,7 +61,8 @@ export default defineConfig({
           ],
           env: { WEBS: "2" },
           testTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -2,13 +2,10 @@
 import { Absence } from "./absence.js";
 import { Asking, askFor } from "./asking.js";
 import { Backoff } from "./backoff.js";
-import { openStream } from "./stream.js";
+import { Place } from "./place.js";
 import { Timers } from "./timers.js";
+import { Vigil } from "./vigil.js";
 
-const HEARTBEAT = 15_000;
-const SILENCE = 2.5 * HEARTBEAT;
-const GREETED_WITHIN = 10_000;
-const STEADY = 1_000;
 const GRACE = 2_000;
 
 /**
@@ -19,18 +16,15 @@ const GRACE = 2_000;
 export class Connection {
   /** @type {import("./stream.js").Surroundings} */ #around;
   #tell;
-  #source = null;
   #state = "connecting";
-  /** @type {import("./stream.js").Position} */ #position = { cursor: 0, at: "" };
+  #place;
   #timers;
+  #vigil;
   #backoff;
   #asking;
   #url = "";
   #reader = "";
-  #live = false;
   #reachable = true;
-  #openedAt = 0;
-  #heardAt = 0;
   #paused = false;
   #absence = new Absence();
   /** Goes up whenever a connection or the wait for one ends. */
@@ -44,7 +38,14 @@ export class Connection {
   constructor(around, tell) {
     this.#around = around;
     this.#tell = tell;
+    this.#place = new Place(tell);
     this.#timers = new Timers(around);
+    this.#vigil = new Vigil(around, this.#timers, {
+      fragment: (name, id, data) => this.#take(name, id, data),
+      tidings: (name, data) => this.#hear(name, data),
+      failed: (refused) => this.#fail(refused),
+      silent: (since) => this.#fallSilent(since),
+    });
     this.#backoff = new Backoff(() => around.Math.random());
     this.#asking = new Asking(this.#timers, () => this.#ask());
   }
@@ -59,7 +60,7 @@ export class Connection {
     if (this.#url) return this.wake();
     this.#url = url;
     this.#reader = reader;
-    this.#position = start;
+    this.#place.set(start.cursor, start.at);
     this.#miss();
     this.#connect();
   }
@@ -67,8 +68,7 @@ export class Connection {
   /** Connects at once unless the stream is live: somebody looks at the page, or the network is back. */
   wake() {
     if (!this.#url || this.#state === "signed-out") return;
-    const now = this.#now();
-    if (this.#source && (this.#live ? now - this.#heardAt < SILENCE : now - this.#openedAt < 1000)) return;
+    if (this.#vigil.isTrusted) return;
     this.#backoff.reset();
     if (this.#paused) this.#miss();
     this.#lose(0);
@@ -100,28 +100,18 @@ export class Connection {
 
   #connect() {
     this.#close();
-    this.#openedAt = this.#now();
-    this.#source = openStream(this.#around, this.#url, this.#position, {
-      fragment: (name, id, data) => this.#take(name, id, data),
-      tidings: (name, data) => this.#hear(name, data),
-      failed: (refused) => this.#fail(refused),
-    });
-    this.#watch();
+    this.#vigil.open(this.#url, this.#place);
   }
 
-  // Before its greeting nobody knows whose stream it is.
   #take(name, id, data) {
-    this.#watch();
-    if (!this.#live) return;
     // An answer may have brought it while the stream was still being opened.
-    const again = name === "toast" && Number(id) <= this.#position.cursor;
+    const again = name === "toast" && Number(id) <= this.#place.cursor;
     this.#tell({ type: "event", name: again ? "quiet" : name, id, data });
-    if (name === "toast") this.#moveTo(Number(id));
+    if (name === "toast") this.#place.advance(Number(id));
   }
 
   #hear(name, data) {
     if (name === "hello") return this.#greet(data);
-    this.#watch();
     if (name === "heartbeat") return this.#beat(data);
     if (name === "signed-out") return this.signOut();
     if (Number.isFinite(data.reconnect)) this.#lose(data.reconnect);
@@ -131,31 +121,29 @@ export class Connection {
   #greet({ state, replayed, last, user, retry }) {
     if (!this.#isFor(user)) return this.signOut("another");
     this.#greetings += 1;
-    this.#live = true;
+    this.#vigil.greeted();
     this.#reachable = true;
-    this.#openedAt = this.#now();
     this.#asking.stop();
     this.#backoff.setFirst(retry);
     this.#absence.greeted({ state, last });
     // After a reset the numbers may start lower; the page is told, and reads its inbox again.
     const all = state !== "resumed" || replayed === 0;
-    this.#setPosition(all && Number.isInteger(last) ? last : this.#position.cursor);
-    this.#watch();
+    this.#place.set(all && Number.isInteger(last) ? last : this.#place.cursor);
     this.#tell({ type: "hello", state, replayed, last });
     this.#tellState();
   }
 
   // The first beat comes when all that was missed has been sent.
   #beat({ last, at }) {
-    this.#moveTo(0, at);
-    const back = this.#absence.settle(this.#position.cursor, this.#openedAt);
+    this.#place.advance(0, at);
+    const back = this.#absence.settle(this.#place.cursor, this.#vigil.since);
     if (back) this.#tell(back);
-    const isBehind = () => last > this.#position.cursor;
+    const isBehind = () => last > this.#place.cursor;
     if (isBehind()) this.#timers.after("gap", GRACE, () => isBehind() && this.#lose(0));
   }
 
   async #fail(refused) {
-    if (this.#live && this.#now() - this.#openedAt >= STEADY) this.#backoff.reset();
+    if (this.#vigil.isSteady) this.#backoff.reset();
     const pause = this.#backoff.next();
     this.#drop();
     const era = this.#era;
@@ -170,22 +158,22 @@ export class Connection {
   }
 
   #drop() {
+    const { live } = this.#vigil;
     this.#close();
-    if (this.#live) this.#miss();
-    this.#live = false;
+    if (live) this.#miss();
     this.#tellState();
   }
 
   // From now on there is no stream, and before long questions are asked instead.
   #miss() {
     this.#paused = false;
-    this.#absence.begin(this.#now(), this.#position.cursor);
+    this.#absence.begin(this.#now(), this.#place.cursor);
     this.#asking.startSoon(() => this.#tellState());
   }
 
   async #ask() {
     const [era, greetings] = [this.#era, this.#greetings];
-    const answer = await askFor(this.#around, this.#url, this.#position);
+    const answer = await askFor(this.#around, this.#url, this.#place);
     // A stream that has come meanwhile brings the same.
     if (this.#paused || greetings !== this.#greetings) return;
     if (answer.outcome === "signed-out") return era === this.#era && this.signOut();
@@ -197,44 +185,27 @@ export class Connection {
   #read({ reader, html, cursor, at }) {
     if (!this.#isFor(reader)) return this.signOut("another");
     if (html) this.#tell({ type: "event", name: "missed", id: String(cursor), data: html });
-    this.#moveTo(cursor, at);
+    this.#place.advance(cursor, at);
   }
 
   #isFor(reader) {
     return this.#reader === "" || !reader || String(reader) === this.#reader;
   }
 
-  #moveTo(cursor, at) {
-    this.#setPosition(Math.max(this.#position.cursor, cursor || 0), at);
-  }
-
-  #setPosition(cursor, at) {
-    this.#position = { cursor, at: at || this.#position.at };
-    this.#tell({ type: "position", ...this.#position });
-  }
-
-  // A half-open connection says nothing for ever: only the missing greeting or heartbeats tell.
-  #watch() {
-    this.#heardAt = this.#now();
-    if (this.#live) this.#timers.after("silence", SILENCE, () => this.#fallSilent());
-    else this.#timers.after("silence", GREETED_WITHIN, () => this.#fail(false));
-  }
-
-  #fallSilent() {
-    this.#absence.begin(this.#heardAt, this.#position.cursor);
+  #fallSilent(since) {
+    this.#absence.begin(since, this.#place.cursor);
     this.#lose(0);
   }
 
   #close() {
     this.#era += 1;
-    this.#timers.cancel("silence", "gap", "retry");
-    this.#source?.close();
-    this.#source = null;
+    this.#timers.cancel("gap", "retry");
+    this.#vigil.close();
   }
 
   #tellState() {
     const waiting = this.#asking.begun ? "polling" : "connecting";
-    this.#setState(this.#live ? "live" : this.#reachable ? waiting : "offline");
+    this.#setState(this.#vigil.live ? "live" : this.#reachable ? waiting : "offline");
   }
 
   #setState(state, reason) {

@@ -24,6 +24,7 @@ function prune(html, _xhr, place) {
   for (const layer of layers) {
     if (place?.id === "toasts") showOnceEach(toastsIn(layer));
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
+    lastOfEach(layer.querySelectorAll("[hx-swap-oob='true']"));
   }
   return parsed.innerHTML;
 }
@@ -57,6 +58,15 @@ function settle(element, root) {
     if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
   }
   if (element.childElementCount === 0) element.remove();
+}
+
+// Of what comes several times in one fragment the last one counts.
+function lastOfEach(elements) {
+  const later = new Set();
+  for (const element of [...elements].reverse()) {
+    if (later.has(element.id)) element.remove();
+    later.add(element.id);
+  }
 }
 
 // The ways in which htmx reads the attribute: "true", a style, or a style and a selector.

@@ -1,5 +1,9 @@
 import { onlyToasts } from "./fragments.js";
 
+// What says how something stands now, so that of several the last one counts.
+const STANDINGS = ["inbox", "market", "quiet"];
+const PACE = 100;
+
 /**
  * Gives htmx its events from our connection. What it takes for an EventSource never reports an error nor that it is
  * closed: the extension would open others by itself, without the cursor.
@@ -21,6 +25,7 @@ export function feedHtmx(htmx, open) {
 
 class PageSource extends EventTarget {
   #forget;
+  #held = new Map();
   readyState = EventSource.CONNECTING;
   onopen = null;
   onerror = null;
@@ -31,12 +36,34 @@ class PageSource extends EventTarget {
   }
 
   take(message) {
-    if (message.type === "event") {
-      // A toast that waited until somebody looks: what came with it has been shown, and may have changed since.
-      const data = message.name === "late" ? onlyToasts(message.data) : message.data;
-      this.dispatchEvent(new MessageEvent(message.name, { data, lastEventId: message.id }));
-    }
     if (message.type === "hello") this.#open();
+    if (message.type !== "event") return;
+    if (STANDINGS.includes(message.name)) return this.#pace(message);
+    // A toast that waited until somebody looks: what came with it has been shown, and may have changed since.
+    this.#show(message.name === "late" ? { ...message, data: onlyToasts(message.data) } : message);
+  }
+
+  // The first of a burst shows at once, the rest together, a few times a second: each swap costs the page the same.
+  #pace(message) {
+    const begun = this.#held.get(message.name);
+    if (begun) return void begun.push(message);
+    this.#show(message);
+    this.#hold(message.name);
+  }
+
+  #hold(name) {
+    this.#held.set(name, []);
+    setTimeout(() => {
+      const late = this.#held.get(name);
+      this.#held.delete(name);
+      if (late.length === 0) return;
+      this.#show({ name, id: "", data: late.map(({ data }) => data).join("") });
+      this.#hold(name);
+    }, PACE);
+  }
+
+  #show({ name, id, data }) {
+    this.dispatchEvent(new MessageEvent(name, { data, lastEventId: id }));
   }
 
   close() {

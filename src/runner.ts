@@ -92,9 +92,10 @@ function listen(fellows: Fellows, log: Log): WorkerEvents {
 export async function runWorker(config: Config): Promise<void> {
   const log = createLog("worker", config.logLevel);
   const bus = createBus(config, log);
-  const worker = await startWorker({ config, bus, log });
+  const started = startWorker({ config, bus, log });
   stopOnSignal(async () => {
-    await worker.stop();
+    await (await started).stop();
     await bus.close();
   });
+  await started;
 }

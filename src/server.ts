@@ -73,9 +73,10 @@ function listen(server: Server, config: Config): Promise<void> {
 export async function runWeb(config: Config): Promise<void> {
   const log = createLog("web", config.logLevel);
   const bus = createBus(config, log);
-  const web = await startWeb({ config, bus, log });
+  const started = startWeb({ config, bus, log });
   stopOnSignal(async () => {
-    await web.stop();
+    await (await started).stop();
     await bus.close();
   });
+  await started;
 }

@@ -1,9 +1,9 @@
 import { afterAll } from "vitest";
-import { closeBrowser } from "./browser.ts";
+import { closeContexts } from "./browser.ts";
 import { killProcesses } from "./processes.ts";
 
 // Files share a worker and its modules, so what each of them starts is ended here.
 afterAll(async () => {
   killProcesses();
-  await closeBrowser();
+  await closeContexts();
 });

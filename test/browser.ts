@@ -6,27 +6,28 @@ const FLAGS = [
   ...["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
 ];
 
+// One Chromium for all files of a worker: it goes when its worker goes, whose end of the pipe it listens at.
 let launched: Promise<Browser> | undefined;
+const opened = new Set<BrowserContext>();
 
-/** The test file's one Chromium, started at the first call and closed at the file's end. */
-function openBrowser(): Promise<Browser> {
-  launched ??= launch();
-  return launched;
-}
-
-/** A profile of its own for each person: cookies, storage and workers are shared by its pages and by no others. */
+/**
+ * A profile of its own for each person: cookies, storage and workers are shared by its pages and by no others. It is
+ * closed at the test file's end, if not before.
+ * @param options motion is reduced unless they say otherwise
+ */
 export async function openContext(options: Parameters<Browser["newContext"]>[0] = {}): Promise<BrowserContext> {
-  const browser = await openBrowser();
-  const context = await browser.newContext(options);
+  launched ??= launch();
+  const browser = await launched;
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(10_000);
+  opened.add(context);
+  context.once("close", () => opened.delete(context));
   return context;
 }
 
-/** Closes Chromium and every page of it; the next openBrowser() starts another. */
-export async function closeBrowser(): Promise<void> {
-  const browser = await launched;
-  launched = undefined;
-  await browser?.close();
+/** Closes every page that a test file has left open. */
+export async function closeContexts(): Promise<void> {
+  await Promise.all([...opened].map((context) => context.close()));
 }
 
 function launch(): Promise<Browser> {

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EmbeddedPostgres, startPostgres } from "../src/embedded.ts";
 import { isOpenTo, isRunning, startProcess, until } from "./processes.ts";
+import { scratchFolder } from "./scratch.ts";
 
 const run = promisify(execFile);
 const HASTY = { fsync: "off" };
@@ -15,7 +15,7 @@ const started: EmbeddedPostgres[] = [];
 let top: string;
 
 beforeAll(async () => {
-  top = await mkdtemp(path.join(tmpdir(), "stockbell-embedded-"));
+  top = await scratchFolder("stockbell-embedded");
   await chmod(top, 0o755);
   await (await start(path.join(top, "model"))).stop();
 });

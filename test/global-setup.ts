@@ -1,6 +1,4 @@
 import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
@@ -8,6 +6,7 @@ import { startPostgres } from "../src/embedded.ts";
 import { migrate } from "../src/migrate.ts";
 import { findChromium, isInstalled } from "./installed.ts";
 import { startRedis } from "./redis.ts";
+import { scratchFolder } from "./scratch.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -21,7 +20,7 @@ declare module "vitest" {
 
 const SETTINGS = {
   ...{ fsync: "off", full_page_writes: "off", synchronous_commit: "off", max_connections: "300" },
-  ...{ shared_buffers: "128MB", max_wal_size: "4GB", checkpoint_timeout: "1h" },
+  ...{ shared_buffers: "48MB", max_wal_size: "4GB", checkpoint_timeout: "1h" },
 };
 
 type Stop = () => Promise<void>;
@@ -59,7 +58,7 @@ function refuseIfLacking(): void {
 }
 
 async function startOwnPostgres(stops: Stop[]): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), "stockbell-test-"));
+  const folder = await scratchFolder("stockbell-test");
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   // For Ctrl-C, after which Vitest exits without waiting for anything.
   process.once("exit", remove);

@@ -12,7 +12,7 @@ import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
 const EVENTS = sized(10_000, 1000);
 const PEOPLE = 200;
-const KILLS = sized(20, 8);
+const KILLS = sized(20, 4);
 const LISTENERS = sized(10, 3);
 
 const random = randomOf(SEED);

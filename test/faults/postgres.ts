@@ -1,10 +1,9 @@
 import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { startPostgres } from "../../src/embedded.ts";
 import { migrate } from "../../src/migrate.ts";
 import { findBinaries, launch } from "../../src/postmaster.ts";
+import { scratchFolder } from "../scratch.ts";
 
 export type OwnPostgres = Awaited<ReturnType<typeof startOwnPostgres>>;
 
@@ -12,7 +11,7 @@ const SETTINGS = { fsync: "off", max_connections: "200", shared_buffers: "64MB" 
 
 /** A Postgres of a scenario's own, migrated, that can be stopped and comes back with its data at the same address. */
 export async function startOwnPostgres() {
-  const folder = await mkdtemp(path.join(tmpdir(), "stockbell-fault-"));
+  const folder = await scratchFolder("stockbell-fault");
   const dir = path.join(folder, "postgres");
   const first = await startPostgres({ dir, settings: SETTINGS });
   const { url } = first;
