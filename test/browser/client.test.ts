@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { badge, card, row, toast } from "./pieces.ts";
-import { eventually, passing, startSite, visit } from "./site.ts";
+import { eventually, freeze, passing, startSite, visit } from "./site.ts";
 
 it("a push brings toast, badge, title and card, and the page asks for nothing", async () => {
   const site = await startSite(card(1, "available"));
@@ -43,6 +43,25 @@ it("each number is shown once, however it comes again", async () => {
   expect(await tab.locator("#toasts [data-notification='6']").count()).toBe(1);
   expect(await tab.locator("#inbox > li").count()).toBe(1);
   expect(await tab.getAttribute("#inbox > li", "data-read")).toBe("true");
+  expect(errors).toEqual([]);
+});
+
+it("of a burst the first shows at once and the rest together soon after, each as it stands last", async () => {
+  const site = await startSite(card(1, "available"));
+  const { tab, state, errors } = await visit(site);
+  await eventually(state).toBe("live");
+  await freeze(tab);
+  await tab.evaluate("document.addEventListener('htmx:sseMessage', () => (window.swaps = (window.swaps ?? 0) + 1))");
+  for (let n = 1; n <= 20; n += 1) site.send("inbox", badge(n, n));
+  for (let n = 2; n <= 20; n += 1) site.send("market", card(1, n % 2 ? "available" : "reserved", n, true));
+  site.send("toast", toast(6), 6);
+  await tab.locator("[data-notification='6']").waitFor();
+  expect(await tab.getAttribute("#badge", "data-count")).toBe("1");
+  expect(await tab.getAttribute("[data-listing='1']", "data-version")).toBe("2");
+  await tab.clock.runFor(100);
+  expect(await tab.getAttribute("#badge", "data-count")).toBe("20");
+  expect(await tab.getAttribute("[data-listing='1']", "data-version")).toBe("20");
+  expect(await tab.evaluate("window.swaps")).toBe(5);
   expect(errors).toEqual([]);
 });
 

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { readHead } from "../../src/notifications/inbox.ts";
+import { markAllRead, markRead, readHead } from "../../src/notifications/inbox.ts";
 import { startWorker } from "../../src/runner.ts";
-import { publishedListing, signIn } from "../cast.ts";
+import { publishedListing } from "../cast.ts";
 import { percentile, randomOf, report, SEED, sized } from "../faults/sizes.ts";
 import { atBrowser, live } from "../journey/people.ts";
 import { until } from "../processes.ts";
@@ -42,11 +42,10 @@ test(`U-15: after ${OPERATIONS} arrivals, readings and unreadings the badges of 
     await tab.goto("/account");
     await live(tab);
   }
-  const cookie = await signIn(server.url, world.cast.bea);
   const random = randomOf(SEED);
   const late: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const operations = Array.from({ length: OPERATIONS / ROUNDS }, () => operate(random, cookie));
+    const operations = Array.from({ length: OPERATIONS / ROUNDS }, () => operate(random));
     await Promise.all(operations);
     await until(async () => (await undelivered()) === 0);
     const done = Date.now();
@@ -62,13 +61,13 @@ test(`U-15: after ${OPERATIONS} arrivals, readings and unreadings the badges of 
 }, 90_000);
 
 /** Something arrives, or one that did is marked read or unread, or all of them are read. */
-async function operate(random: () => number, cookie: string): Promise<void> {
+async function operate(random: () => number): Promise<void> {
   const chance = random();
-  const { lastSeq } = await readHead(world.db, world.cast.bea.id);
+  const { bea } = world.cast;
+  const { lastSeq } = await readHead(world.db, bea.id);
   if (chance < 0.3 || lastSeq === 0) return happen(Math.floor(random() * listings.length));
-  if (chance > 0.99) return mark(cookie, "/notifications/read-all", { upTo: String(lastSeq) });
-  const seq = 1 + Math.floor(random() * lastSeq);
-  return mark(cookie, `/notifications/${seq}/${chance < 0.65 ? "read" : "unread"}`);
+  if (chance > 0.99) return markAllRead(world.db, bea.id, lastSeq);
+  return markRead(world.db, bea.id, 1 + Math.floor(random() * lastSeq), chance < 0.65);
 }
 
 async function happen(at: number): Promise<void> {
@@ -78,10 +77,6 @@ async function happen(at: number): Promise<void> {
   const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
   const event = { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data } as const;
   await db.transaction().execute((trx) => recordEvent(trx, event));
-}
-
-async function mark(cookie: string, path: string, fields: Record<string, string> = {}): Promise<void> {
-  expect((await server.post(path, cookie, fields)).status).toBe(303);
 }
 
 async function undelivered(): Promise<number> {
