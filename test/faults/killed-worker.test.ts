@@ -51,8 +51,9 @@ test(`R-01: workers are killed ${KILLS} times during ${EVENTS} events to ${PEOPL
   for (let kill = 0; kill < KILLS; kill += 1) {
     const happening = happen(EVENTS / KILLS);
     await pause(random() * 60);
+    const living = await fellows();
     await fleet.workers.shift()?.stop("SIGKILL");
-    givenBack.push(untilGivenBack());
+    givenBack.push(untilGivenBack(living));
     await Promise.all([happening, restarted]);
     restarted = fleet.startWorker();
   }
@@ -102,20 +103,36 @@ async function happen(count: number): Promise<void> {
   }
 }
 
-/** Ms until none of the jobs that were being done at this moment is held by the same hands as now. */
-async function untilGivenBack(): Promise<number> {
+/** Ms until none of the jobs that a fellow held who is dead now is held by the same hands. */
+async function untilGivenBack(before: number[]): Promise<number> {
   const began = Date.now();
-  const held = await jobsHeld();
+  let dead: number[] = [];
   await until(async () => {
-    const still = await jobsHeld();
+    const living = await fellows();
+    dead = before.filter((fellow) => !living.includes(fellow));
+    return dead.length > 0;
+  });
+  const held = await jobsOf(dead);
+  await until(async () => {
+    const still = await jobsOf(dead);
     return !held.some((job) => still.includes(job));
   }, 30_000);
   return Date.now() - began;
 }
 
-async function jobsHeld(): Promise<string[]> {
+/** The workers that are known as living, by the numbers of their locks. */
+async function fellows(): Promise<number[]> {
+  const { rows } = await fleet.world.pool.query<{ fellow: number }>(`
+    select (objid::int8 - case when objid::int8 < 2 ^ 31 then 0 else 2 ^ 32 end)::int as fellow
+    from pg_locks join pg_database on pg_database.oid = database
+    where locktype = 'advisory' and classid = 712002 and datname = current_database()`);
+  return rows.map(({ fellow }) => fellow);
+}
+
+async function jobsOf(fellows: number[]): Promise<string[]> {
   const { rows } = await fleet.world.pool.query<{ job: string }>(
-    "select concat_ws(' ', id, locked_by, locked_at) as job from graphile_worker.jobs where locked_by is not null",
+    "select concat_ws(' ', id, locked_by, locked_at) as job from graphile_worker.jobs where hashtext(locked_by) = any($1)",
+    [fellows],
   );
   return rows.map(({ job }) => job);
 }
