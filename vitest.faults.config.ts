@@ -5,8 +5,8 @@ import { beginningWith } from "./test/sequence.ts";
 // where it measures.
 const SOAK = "faults/soak";
 const BESIDE_SOAK = [
-  ...["network", "clock", "stalled", "poison", "exhausted-pool", "deploy", "same-event", "aborted", "first-byte"],
-  ...["odd-cursors", "postgres-away", "redis-away"],
+  ...["network", "clock", "stalled", "poison", "same-event", "aborted", "first-byte", "odd-cursors", "postgres-away"],
+  "redis-away",
 ].map((name) => `faults/${name}`);
 const LONG = [SOAK, ...BESIDE_SOAK];
 const files = (names: string[]) => names.map((name) => `test/${name}.test.ts`);

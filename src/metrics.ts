@@ -12,6 +12,18 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  // Counted by hand, ten thousand times a second: to find its labels costs the counter more than to write the event.
+  const sent: Record<string, number> = {};
+  new Counter({
+    name: "stockbell_sent_total",
+    help: "Events written to streams, by name",
+    labelNames: ["event"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [event, count] of Object.entries(sent)) this.inc({ event }, count);
+    },
+  });
   return {
     registry,
     streams: new Gauge({
@@ -26,12 +38,10 @@ export function createMetrics() {
       labelNames: ["reason"],
       registers,
     }),
-    sent: new Counter({
-      name: "stockbell_sent_total",
-      help: "Events written to streams, by name",
-      labelNames: ["event"],
-      registers,
-    }),
+    /** One more event was written to a stream. */
+    sent(event: string): void {
+      sent[event] = (sent[event] ?? 0) + 1;
+    },
     delivery: new Histogram({
       name: "stockbell_delivery_seconds",
       help: "Time from a change's commit to its bytes in a stream's socket",

@@ -117,7 +117,7 @@ describe("/metrics", () => {
     const metrics = createMetrics();
     metrics.streams.inc({ role: "buyer" });
     metrics.streamEnds.inc({ reason: "client" });
-    metrics.sent.inc({ event: "toast" });
+    metrics.sent("toast");
     metrics.delivery.observe(0.03);
     const { text } = await get(health({ metrics }), "/metrics", "", scrape);
     expect(text).toContain('stockbell_streams{role="buyer"} 1');

@@ -2,11 +2,12 @@ import type { Bus } from "../bus.ts";
 import type { Db } from "../db.ts";
 import type { StreamEnding } from "../queue.ts";
 import { readHead } from "./inbox.ts";
+import { writeMarks } from "./messages.ts";
 
 /** Tells a person's other tabs and devices which marks have changed, and how the inbox stands now. */
 export async function announceMarks(db: Db, bus: Bus, userId: number, seqs: number[]): Promise<void> {
   const { unseen, revision, lastSeq } = await readHead(db, userId);
-  const body = JSON.stringify({ type: "marks", unseen, revision, lastSeq, seqs });
+  const body = writeMarks({ unseen, revision, lastSeq, seqs });
   await quietly(bus.publish([{ channel: `user:${userId}`, body }]));
 }
 

@@ -5,6 +5,7 @@ import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
+import { writeRing } from "./messages.ts";
 import { type Delivery, store } from "./store.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
@@ -125,23 +126,17 @@ async function announceAgain(parts: Parts, event: LoggedEvent): Promise<void> {
   const deliveries = await parts.db
     .selectFrom("notifications")
     .innerJoin("inboxes", "inboxes.user_id", "notifications.recipient_id")
-    .select(["recipient_id as userId", "seq", "reason", "unseen", "revision", "notifications.created_at as createdAt"])
+    .select(["recipient_id as userId", "seq", "reason", "unseen", "revision"])
     .where("event_id", "=", event.id)
     .execute();
   await ring(parts, event, deliveries as Delivery[]);
 }
 
 async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Delivery[]): Promise<void> {
-  const messages: BusMessage[] = deliveries.map((delivery) => ({
-    channel: `user:${delivery.userId}`,
-    body: JSON.stringify({ type: "toast", ...delivery, event }),
-  }));
-  // What is said in a thread changes no card: nobody else is to be sent one for it.
-  if (event.listingId !== null && event.enquiryId === null) {
-    const news = JSON.stringify({ type: "market", listingId: event.listingId, sellerId: event.data.sellerId });
-    for (const role of ["buyer", "seller", "admin"]) messages.push({ channel: `role:${role}`, body: news });
+  const messages: BusMessage[] = [{ channel: "events", body: JSON.stringify(event) }];
+  for (const delivery of deliveries) {
+    messages.push({ channel: `user:${delivery.userId}`, body: writeRing({ eventId: event.id, ...delivery }) });
   }
-  messages.push({ channel: "role:admin", body: JSON.stringify({ type: "oversight", event }) });
   // A bell that cannot ring is not a failure: what is stored is found by the next sweep.
   await bus.publish(messages).catch((error) => log.debug({ err: error, event: event.id }, "the bus did not ring"));
 }

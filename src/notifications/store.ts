@@ -11,7 +11,6 @@ export type Delivery = {
   reason: Reason;
   unseen: number;
   revision: number;
-  createdAt: Date;
 };
 
 /**
@@ -48,6 +47,6 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       insert into notifications (recipient_id, seq, event_id, reason, created_at)
       select user_id, last_seq, ${event.id}, reason, at from bumped
     )
-    select user_id as "userId", last_seq as seq, reason, unseen, revision, at as "createdAt" from bumped`.execute(trx);
+    select user_id as "userId", last_seq as seq, reason, unseen, revision from bumped`.execute(trx);
   return rows;
 }

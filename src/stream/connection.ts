@@ -25,11 +25,11 @@ export class Connection {
   readonly #res: Response;
   readonly #metrics: Metrics;
   readonly #onEnd: (reason: StreamEnd) => void;
-  /** Bytes in all: what was written here, what the socket has taken of it, and what belonged to the opening. */
+  /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
-  #taken = 0;
   #opening: number | null = null;
-  #stall: NodeJS.Timeout | null = null;
+  #taken = 0;
+  #tookAt = 0;
 
   /** @param onEnd called once, when the stream has ended for whatever reason */
   constructor(req: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
@@ -44,7 +44,7 @@ export class Connection {
 
   /** The bytes that the socket has not taken yet. */
   get waiting(): number {
-    return this.#written - this.#taken;
+    return this.#res.writableLength;
   }
 
   /** Sends the head; from then on events may be sent. The stream ends with its connection, so it needs no chunks. */
@@ -63,20 +63,26 @@ export class Connection {
     this.#opening ??= this.#written;
   }
 
-  /**
-   * Writes a formatted event, or several. A reader is cut before more than a megabyte waits for it, and when it takes
-   * nothing of what waits for half a minute: it comes back with its cursor.
-   */
+  /** Writes a formatted event, or several. A reader is cut before more than a megabyte waits for it: it comes back with its cursor. */
   send(event: StreamEvent, bytes: string | Buffer): void {
     if (this.ended) return;
     const size = Buffer.byteLength(bytes);
-    const unread = this.#written - Math.max(this.#taken, this.#opening ?? this.#written);
+    const taken = this.#written - this.waiting;
+    const unread = this.#written - Math.max(taken, this.#opening ?? this.#written);
     if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
+    if (taken === this.#written) this.#tookAt = Date.now();
     this.#written += size;
-    this.#res.write(bytes, () => this.#take(size));
-    this.#stall ??= setTimeout(() => this.cut("stalled"), STALLED_MS);
+    this.#res.write(bytes);
     this.sent += 1;
-    this.#metrics.sent.inc({ event });
+    this.#metrics.sent(event);
+  }
+
+  /** To be called every second: cuts a reader that has taken nothing of what waits for half a minute. */
+  look(now: number): void {
+    const taken = this.#written - this.waiting;
+    if (taken === this.#written || taken > this.#taken) this.#tookAt = now;
+    this.#taken = taken;
+    if (now - this.#tookAt > STALLED_MS) this.cut("stalled");
   }
 
   /** Ends the stream in good order, after a last event. */
@@ -97,19 +103,9 @@ export class Connection {
     this.#res.destroy();
   }
 
-  #take(size: number): void {
-    this.#taken += size;
-    if (!this.#stall) return;
-    if (this.#taken < this.#written) return void this.#stall.refresh();
-    clearTimeout(this.#stall);
-    this.#stall = null;
-  }
-
   #finish(reason: StreamEnd): void {
     if (this.ended) return;
     this.ended = reason;
-    if (this.#stall) clearTimeout(this.#stall);
-    this.#stall = null;
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }

@@ -1,6 +1,10 @@
+import { randomBytes } from "node:crypto";
+import type { LoggedEvent } from "../events/log.ts";
 import type { Notice } from "../notifications/inbox.ts";
+import type { Reason } from "../notifications/kinds.ts";
 import { rowFor } from "../notifications/rows.ts";
 import { render } from "../views.ts";
+import { frame } from "./frames.ts";
 
 /** How the badge stands: the count is absolute, the revision tells an older count from a newer. */
 export type Badge = { unseen: number; revision: number };
@@ -8,9 +12,27 @@ export type Badge = { unseen: number; revision: number };
 /** More than this many missed at once are one summary toast instead of a wall of them. */
 export const MOST_TOASTS = 3;
 
+// They stand for what differs from person to person, and nobody could have typed them.
+const [SEQ, BADGE, REVISION] = ["seq", "badge", "revision"].map((name) => `${name}-${randomBytes(12).toString("hex")}`);
+const COUNTED = 100;
+
 /** What one notice looks like: the toast, and out of band the badge and the inbox row. */
 export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId">, badge: Badge): string {
-  return render("stream/news", locale, { rows: [rowFor(notice, locale)], badge, summary: null });
+  return render("stream/news", locale, {
+    rows: [rowFor(notice, locale)],
+    badge: rungBadge(locale, badge),
+    summary: null,
+  });
+}
+
+/** The same, framed, for whoever is told of an event for the same reason: only number and badge are left to be filled in. */
+export function prepareNews(locale: string, event: LoggedEvent, reason: Reason): (seq: number, badge: Badge) => string {
+  const row = rowFor({ seq: 0, reason, event, createdAt: event.occurredAt, readAt: null }, locale);
+  const html = render("stream/news", locale, { rows: [{ ...row, seq: SEQ }], badge: BADGE, summary: null });
+  const [before = [], after = []] = frame("toast", html, SEQ)
+    .split(BADGE as string)
+    .map((half) => half.split(SEQ as string));
+  return (seq, badge) => before.join(String(seq)) + rungBadge(locale, badge) + after.join(String(seq));
 }
 
 /**
@@ -20,10 +42,25 @@ export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId
 export function summaryFragment(locale: string, notices: Notice[], missed: number, badge: Badge): string {
   const rows = notices.map((notice) => rowFor(notice, locale)).reverse();
   const last = notices.at(-1)?.seq ?? 0;
-  return render("stream/news", locale, { rows, badge, summary: { missed, seq: last, at: new Date() } });
+  const summary = { missed, seq: last, at: new Date() };
+  return render("stream/news", locale, { rows, badge: rungBadge(locale, badge), summary });
 }
 
 /** Read marks and the count, for a person's other tabs. */
 export function marksFragment(locale: string, notices: Notice[], badge: Badge): string {
   return render("stream/marks", locale, { rows: notices.map((notice) => rowFor(notice, locale)), badge });
+}
+
+const badges = new Map<string, string[]>();
+
+/** The badge that has just rung, on one line, so that it fits into any frame. Made once for each count. */
+function rungBadge(locale: string, { unseen, revision }: Badge): string {
+  const key = `${locale} ${unseen}`;
+  let parts = badges.get(key);
+  if (!parts) {
+    const html = render("notifications/badge", locale, { unseen, revision: REVISION, oob: true, rang: true });
+    parts = html.replaceAll("\n", " ").split(REVISION as string);
+    if (unseen < COUNTED) badges.set(key, parts);
+  }
+  return parts.join(String(revision));
 }

@@ -9,7 +9,7 @@ const asIs = { serializer: (data: unknown) => String(data) };
  * end a field, begin another, or forge an event; a line break of any kind arrives as "\n".
  * @param id the recipient's number; without one the browser's cursor stays where it is
  */
-export function frame(event: StreamEvent, data: string, id?: number): string {
+export function frame(event: StreamEvent, data: string, id?: number | string): string {
   const buffer = createEventBuffer(asIs).event(event);
   if (id !== undefined) buffer.id(String(id));
   // The space keeps a line's own first space: a parser takes one away.

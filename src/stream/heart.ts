@@ -4,24 +4,27 @@ import type { Stream } from "./stream.ts";
 
 const TICK_MS = 250;
 const TURNS = 60;
+const TICKS_TO_LOOK = 4;
 
 /**
  * One wheel of sixty turns beats for all streams, each in its own turn, so every 15 seconds: all at once would hold up
- * everything else. However many come and go, nobody's turn moves. With its beat each stream is looked over: is it too old?
+ * everything else. However many come and go, nobody's turn moves. With its beat each stream is looked over: is it too
+ * old? And every second, whether its reader still takes what waits.
  * @returns stop()
  */
 export function startHeart(hub: Hub): () => void {
-  const turns = new WeakMap<Stream, number>();
   const began = performance.now();
   let joined = 0;
   let done = 0;
   const timer = setInterval(() => {
     // Under load each tick comes late, and over sixty of them that adds up to seconds: what is due is told by the clock.
     const due = Math.floor((performance.now() - began) / TICK_MS);
+    const looks = Math.floor(due / TICKS_TO_LOOK) > Math.floor(done / TICKS_TO_LOOK);
+    const now = Date.now();
     for (const stream of hub.streams) {
-      const turn = turns.get(stream);
-      if (turn === undefined) turns.set(stream, joined++ % TURNS);
-      else if ((turn - done - 1 + TURNS * (1 + done)) % TURNS < due - done) beat(hub, stream);
+      if (stream.turn === null) stream.turn = joined++ % TURNS;
+      else if ((stream.turn - done - 1 + TURNS * (1 + done)) % TURNS < due - done) beat(hub, stream);
+      if (looks) stream.connection.look(now);
     }
     done = due;
   }, TICK_MS);

@@ -1,17 +1,19 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
-import type { Database, Role } from "../db.ts";
+import type { Database } from "../db.ts";
+import type { LoggedEvent } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readThese } from "../notifications/inbox.ts";
+import { type Marks, type Ring, readEvent, readPersonal } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, sendMarks, writeNotices } from "./catch-up.ts";
+import { catchUp, note, sendMarks } from "./catch-up.ts";
 import type { StreamEnd } from "./connection.ts";
 import { frame } from "./frames.ts";
 import { startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
-import { type MarksMessage, noticeOf, type RoleMessage, type ToastMessage, withDates } from "./messages.ts";
 import { createOversight } from "./oversight.ts";
+import { RecentEvents } from "./recent.ts";
 import type { Person, Stream } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
 
@@ -22,7 +24,6 @@ const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
 const SUBSCRIBED_MS = 250;
-const ROLES: Role[] = ["buyer", "seller", "admin"];
 
 /**
  * All streams of one web process: who is connected, what each has been told, and what must be told next. The bus is its
@@ -34,6 +35,7 @@ export class Hub {
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
   readonly #oversight: ReturnType<typeof createOversight>;
+  readonly #recent = new RecentEvents();
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -47,9 +49,7 @@ export class Hub {
 
   /** Listens to what concerns everybody; resolves when the bus has confirmed it. */
   async start(): Promise<void> {
-    await Promise.all(
-      ["control", ...ROLES.map((role) => `role:${role}`)].map((channel) => this.#parts.bus.subscribe(channel)),
-    );
+    await Promise.all(["control", "events"].map((channel) => this.#parts.bus.subscribe(channel)));
   }
 
   get closing(): boolean {
@@ -60,10 +60,10 @@ export class Hub {
    * Makes a stream known before anything is read for it, so that nothing can fall between: subscribe, read, go live.
    * Until goLive() the stream is written to by its opener alone.
    */
-  join(given: Omit<Stream, "cursor" | "opened" | "reading" | "endsAt">): { person: Person; stream: Stream } {
+  join(given: Omit<Stream, "cursor" | "opened" | "reading" | "endsAt" | "turn">): { person: Person; stream: Stream } {
     const person = this.#personOf(given.userId);
     const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
-    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt };
+    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt, turn: null };
     person.streams.add(stream);
     this.streams.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
@@ -152,37 +152,45 @@ export class Hub {
   }
 
   #hear(channel: string, body: string): void {
-    const message = JSON.parse(body);
-    if (channel === "control") return this.endStreams(message);
-    if (channel.startsWith("role:")) return this.#hearRole(channel.slice(5) as Role, message);
+    if (channel === "control") return this.endStreams(JSON.parse(body));
+    if (channel === "events") return this.#hearEvent(readEvent(body));
     const person = this.people.get(Number(channel.slice(5)));
     if (!person) return;
-    if (message.type === "toast") this.#hearToast(person, message);
+    const message = readPersonal(body);
+    if ("seq" in message) this.#hearRing(person, message);
     else void this.#hearMarks(person, message);
   }
 
-  #hearToast(person: Person, message: ToastMessage): void {
-    note(person, { lastSeq: message.seq, unseen: message.unseen, revision: message.revision });
-    const notice = noticeOf(person.userId, message);
+  #hearEvent(event: LoggedEvent): void {
+    this.#recent.add(event);
+    // What is said in a thread changes no card: nobody else is to be sent one for it.
+    if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
+    this.#oversight.happened(event);
+  }
+
+  #hearRing(person: Person, ring: Ring): void {
+    note(person, { lastSeq: ring.seq, unseen: ring.unseen, revision: ring.revision });
     for (const stream of person.streams) {
       // While a slow database is being read, what is next in line goes out all the same.
-      if (!stream.opened || message.seq <= stream.cursor) continue;
-      if (message.seq !== stream.cursor + 1) void this.catchUp(person, stream);
+      if (!stream.opened || ring.seq <= stream.cursor) continue;
+      const bytes = ring.seq === stream.cursor + 1 ? this.#recent.frameOf(ring, stream.locale, person) : undefined;
+      if (bytes === undefined) void this.catchUp(person, stream);
       else {
-        writeNotices(stream, [notice], 1, person);
-        this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - notice.event.occurredAt.getTime()) / 1000);
+        stream.cursor = ring.seq;
+        stream.connection.send("toast", bytes);
+        this.#observe(ring.eventId);
       }
     }
   }
 
-  async #hearMarks(person: Person, message: MarksMessage): Promise<void> {
+  #observe(eventId: number): void {
+    const happened = this.#recent.find(eventId)?.occurredAt.getTime() ?? Date.now();
+    this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - happened) / 1000);
+  }
+
+  async #hearMarks(person: Person, message: Marks): Promise<void> {
     note(person, message);
     const notices = await readThese(this.#parts.db, person.userId, message.seqs).catch(() => []);
     for (const stream of person.streams) sendMarks(stream, notices, person);
-  }
-
-  #hearRole(role: Role, message: RoleMessage): void {
-    if (message.type === "market") return this.#market.changed(role, message.listingId);
-    this.#oversight.happened(withDates(message.event));
   }
 }

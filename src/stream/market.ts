@@ -13,27 +13,26 @@ export type MarketCards = {
   changedSince(since: Date, limit: number): Promise<Card[]>;
 };
 
-const ROLES: Role[] = ["buyer", "seller", "admin"];
 const INTERVAL_MS = 250;
 const MOST_AT_ONCE = 100;
 const MOST_IN_SWEEP = 1000;
 
 /**
- * Role news: the cards of listings that changed, on every page that shows one. At most four messages a second for each
- * stream whatever the rate; the latest state of each listing wins. Sellers get those of their own listings only.
+ * The cards of listings that changed, on every page that shows one. At most four messages a second for each stream
+ * whatever the rate; the latest state of each listing wins. Sellers get those of their own listings only.
  */
 export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, streams: Set<Stream>) {
-  const changed: Record<Role, Set<number>> = { buyer: new Set(), seller: new Set(), admin: new Set() };
-  const shown: Record<Role, Map<number, Card>> = { buyer: new Map(), seller: new Map(), admin: new Map() };
+  const changed = new Set<number>();
+  const shown = new Map<number, Card>();
   let timer: NodeJS.Timeout | null = null;
   let flushedAt = 0;
 
   return {
-    /** A role's channel has told that a listing changed. */
-    changed(role: Role, listingId: number): void {
+    /** The bus has told that a listing changed. */
+    changed(listingId: number): void {
       // With nobody to tell, and above all after the end of the last stream, there is nothing to read.
       if (streams.size === 0) return;
-      changed[role].add(listingId);
+      changed.add(listingId);
       timer ??= setTimeout(() => void flush(), Math.max(0, flushedAt + INTERVAL_MS - Date.now()));
     },
     /** What has changed since a page was rendered, for its stream that has just opened. */
@@ -42,9 +41,9 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     },
     /** The same for every stream, as far as the bus has not told of it. */
     async showAllSince(since: Date): Promise<void> {
-      for (const known of Object.values(shown)) forgetBefore(known, since);
+      for (const card of shown.values()) if (card.updatedAt < since) shown.delete(card.id);
       const found = await cards.changedSince(since, MOST_IN_SWEEP);
-      showAll(found, (role, card) => (shown[role].get(card.id)?.version ?? 0) < card.version);
+      showAll(found.filter((card) => (shown.get(card.id)?.version ?? 0) < card.version));
     },
     stop(): void {
       if (timer) clearTimeout(timer);
@@ -52,31 +51,22 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   };
 
   async function flush(): Promise<void> {
-    const told = { buyer: new Set(changed.buyer), seller: new Set(changed.seller), admin: new Set(changed.admin) };
-    for (const ids of Object.values(changed)) ids.clear();
+    const told = [...changed];
+    changed.clear();
     flushedAt = Date.now();
     try {
-      const found = await cards.find([...told.buyer.union(told.seller).union(told.admin)]);
-      showAll(found, (role, card) => told[role].has(card.id));
+      showAll(await cards.find(told));
     } catch (error) {
       log.warn({ err: error }, "changed cards could not be read");
     }
-    const waiting = Object.values(changed).some((ids) => ids.size > 0);
-    timer = waiting ? setTimeout(() => void flush(), INTERVAL_MS) : null;
+    timer = changed.size > 0 ? setTimeout(() => void flush(), INTERVAL_MS) : null;
   }
 
-  function showAll(found: Card[], isFor: (role: Role, card: Card) => boolean): void {
+  function showAll(found: Card[]): void {
     const memory: Memory = { cards: new Map(), frames: new Map() };
-    for (const role of ROLES) {
-      const theirs = found.filter((card) => isFor(role, card));
-      for (const card of theirs) shown[role].set(card.id, card);
-      for (const stream of streams) if (stream.role === role) send(stream, theirs, memory);
-    }
+    for (const card of found) shown.set(card.id, card);
+    for (const stream of streams) send(stream, found, memory);
   }
-}
-
-function forgetBefore(known: Map<number, Card>, since: Date): void {
-  for (const card of known.values()) if (card.updatedAt < since) known.delete(card.id);
 }
 
 /** What has been rendered and formatted already: most of a role are shown the same, and share its bytes. */

@@ -16,6 +16,8 @@ export type Stream = {
   cursor: number;
   /** Its first event, hello, has been written. */
   opened: boolean;
+  /** When its heart beats: see heart.ts. */
+  turn: number | null;
   /** A read of what it missed is under way. */
   reading: boolean;
 };

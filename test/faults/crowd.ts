@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { sql } from "kysely";
 import { findEvent } from "../../src/events/log.ts";
+import { writeRing } from "../../src/notifications/messages.ts";
 import { createCrowd, publishedListing } from "../cast.ts";
 import { createParser, seqsOf } from "../sse.ts";
 import type { World } from "../world.ts";
@@ -130,21 +131,20 @@ export async function createTelling({ db, bus, cast }: World, most: number, titl
         select user_id, last_seq - n, ${first} + last_seq - n - 1, 'watching' from bumped, generate_series(0, ${times - 1}::int) n`.execute(
         db,
       );
-      const messages = [];
+      const messages = [{ channel: "events", body: event }];
       for (const id of people) {
         const before = given.get(id) ?? 0;
         given.set(id, before + times);
         for (let seq = before + 1; seq <= before + times; seq += 1) {
           about(id, seq);
-          messages.push({ channel: `user:${id}`, body: bell(id, seq) });
+          messages.push({ channel: `user:${id}`, body: bell(seq) });
         }
       }
       await bus.publish(messages);
     },
   };
 
-  function bell(id: number, seq: number): string {
-    const createdAt = new Date().toISOString();
-    return `{"type":"toast","userId":${id},"seq":${seq},"reason":"watching","unseen":${seq},"revision":${seq},"createdAt":"${createdAt}","event":${event}}`;
+  function bell(seq: number): string {
+    return writeRing({ eventId: first, seq, reason: "watching", unseen: seq, revision: seq });
   }
 }

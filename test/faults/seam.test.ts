@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import type { BusMessage } from "../../src/bus.ts";
 import { findEvent } from "../../src/events/log.ts";
+import { writeRing } from "../../src/notifications/messages.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import type { SseClient } from "../sse.ts";
@@ -53,12 +55,11 @@ async function ring(person: Viewer, from: number, count: number, random: () => n
     if (chance > 0.9) bells.push(seq);
   }
   bells.sort(() => random() - 0.5);
-  await world.bus.publish(
-    bells.map((seq) => ({
-      channel: `user:${person.id}`,
-      body: `{"type":"toast","userId":${person.id},"seq":${seq},"reason":"watching","unseen":${seq},"revision":${seq},"createdAt":"2026-01-01T00:00:00Z","event":${event}}`,
-    })),
-  );
+  await world.bus.publish([{ channel: "events", body: event }, ...bells.map((seq) => bell(person, seq))]);
+}
+
+function bell({ id }: Viewer, seq: number, badge = { unseen: seq, revision: seq }): BusMessage {
+  return { channel: `user:${id}`, body: writeRing({ eventId: firstEvent, seq, reason: "watching", ...badge }) };
 }
 
 async function run(seed: number): Promise<SseClient> {
@@ -74,12 +75,7 @@ async function run(seed: number): Promise<SseClient> {
     seq += count;
   }
   // The last bell always rings, as the sweep would.
-  await world.bus.publish([
-    {
-      channel: `user:${person.id}`,
-      body: `{"type":"toast","userId":${person.id},"seq":${BEFORE + LIVE},"reason":"watching","unseen":0,"revision":9999,"createdAt":"2026-01-01T00:00:00Z","event":${event}}`,
-    },
-  ]);
+  await world.bus.publish([bell(person, BEFORE + LIVE, { unseen: 0, revision: 9999 })]);
   const client = await opening;
   await client.next(({ id }) => id === String(BEFORE + LIVE));
   return client;

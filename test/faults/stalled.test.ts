@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 // In the short form it is only the clock that is moved: the bytes wait in real sockets.
 beforeEach(() => {
-  if (!FULL) vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  if (!FULL) vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
 });
 afterEach(() => void vi.useRealTimers());
 

@@ -21,8 +21,10 @@ function hubOf(size: number) {
         userId: at,
         cursor: 7,
         endsAt: 600_000,
+        turn: null,
         connection: {
           settled: true,
+          look: () => {},
           send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
         },
       };
@@ -60,7 +62,7 @@ test("however many come and go, those who stay beat every 15 seconds", () => {
     const restless = [...hub.streams].find(({ userId }) => userId === 50 + (n % 50));
     if (!restless) throw new Error("nobody is left");
     hub.streams.delete(restless);
-    hub.streams.add({ ...restless });
+    hub.streams.add({ ...restless, turn: null });
   }
   stop();
   for (const mine of beats.slice(0, 50)) {
