@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Eta } from "eta";
 import express, { type Request, type Response, type Router } from "express";
 import { allow } from "./access.ts";
+import { createTemplates } from "./templates.ts";
 
 const root = join(import.meta.dirname, "..");
 const require = createRequire(import.meta.url);
@@ -13,10 +13,10 @@ const fromPackages: Record<string, string> = {
   "sse.js": require.resolve("htmx-ext-sse/sse.js"),
 };
 const publicFolder = join(root, "public");
-const eta = new Eta({
-  views: join(root, "views"),
-  cache: process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch"),
-});
+const templates = createTemplates(
+  join(root, "views"),
+  process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch"),
+);
 const version = fingerprint();
 
 /** How a reader wants prices, numbers and times written. Made once for each locale and kept. */
@@ -28,7 +28,7 @@ export type Format = ReturnType<typeof createFormat>;
  * @param locale a BCP 47 tag such as "en-GB"; see localeOf
  */
 export function render(view: string, locale: string, data: object): string {
-  return eta.render(`/${view}`, { ...formatFor(locale), asset, ...data });
+  return templates.render(`/${view}`, { ...formatFor(locale), asset, ...data });
 }
 
 /** Answers with a whole page: the reader, the badge and the cursor it was rendered with come along. */
@@ -100,11 +100,17 @@ function createFormat(lang: string) {
   const numbers = new Intl.NumberFormat(lang);
   const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
+  let said = { at: Number.NaN, text: "" };
   return {
     lang,
     number: (value: number) => numbers.format(value),
     /** UTC, until the page's script writes it in the reader's own time zone. */
-    dateTime: (date: Date | string) => `${dates.format(new Date(date))} UTC`,
+    dateTime(date: Date | string) {
+      const at = new Date(date).getTime();
+      // A fragment says the same time several times over.
+      if (at !== said.at) said = { at, text: `${dates.format(at)} UTC` };
+      return said.text;
+    },
     /** @param minor an amount in the currency's minor units: 1999 GBP is £19.99 */
     money(minor: number, currency: string) {
       const format = currencies.get(currency) ?? new Intl.NumberFormat(lang, { style: "currency", currency });

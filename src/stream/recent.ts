@@ -11,7 +11,7 @@ export class RecentEvents {
   readonly #known = new Map<number, Known>();
 
   add(event: LoggedEvent): void {
-    this.#known.delete(event.id);
+    if (this.#known.has(event.id)) return;
     this.#known.set(event.id, { event, prepared: new Map() });
     if (this.#known.size <= MOST) return;
     const [oldest] = this.#known.keys();

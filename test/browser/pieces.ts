@@ -37,8 +37,8 @@ export function card(id: number, status: string, version = 1, oob = false): stri
 /** Answers a poll as the server does: what each number brings, oldest first, and how far that reaches. */
 export function poll(res: Response, seqs: number[]): void {
   if (seqs.length === 0) return void res.sendStatus(204);
-  const badge = { unseen: seqs.length, revision: Math.max(...seqs) };
-  const each = seqs.map((seq) => render("stream/news", "en-GB", { rows: [notice(seq)], badge, summary: null }));
+  const rung = badge(seqs.length, Math.max(...seqs));
+  const each = seqs.map((seq) => render("stream/news", "en-GB", { rows: [notice(seq)], badge: rung, summary: null }));
   res.set({ "Stockbell-Cursor": String(Math.max(...seqs)), "Stockbell-At": LATER });
   res.type("html").send(each.join(""));
 }

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Bus } from "../../src/bus.ts";
+import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
+import { reserveListing } from "../../src/marketplace/reservations.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
+import { deliverEvent } from "../../src/notifications/deliver.ts";
+import type { Reason } from "../../src/notifications/kinds.ts";
+import { noticeFragment } from "../../src/stream/fragments.ts";
+import { frame } from "../../src/stream/frames.ts";
+import { RecentEvents } from "../../src/stream/recent.ts";
+import { publishedListing } from "../cast.ts";
+import { serve, type TestServer } from "../server.ts";
+import { named } from "../sse.ts";
+import { createWorld, type World } from "../world.ts";
+
+let world: World;
+let server: TestServer;
+let event: LoggedEvent;
+
+beforeAll(async () => {
+  world = await createWorld();
+  server = await serve(world);
+  event = await reservation(`Zinc\r\n\r\nevent: signed-out\ndata: {"reason":"x"} $& <b>`);
+});
+afterAll(async () => {
+  await server.close();
+  await world.close();
+});
+
+/** Somebody reserves a listing that Otto watches for Bea. */
+async function reservation(title: string): Promise<LoggedEvent> {
+  const { db, cast } = world;
+  const listing = await publishedListing(db, cast.sol, { title });
+  await world.drain();
+  await watchListing(db, cast.otto, listing.id);
+  await reserveListing(db, cast.sol, listing, { buyerId: cast.bea.id, hours: 2 });
+  const { id } = await db.selectFrom("events").select("id").orderBy("id", "desc").limit(1).executeTakeFirstOrThrow();
+  return (await findEvent(db, id)) as LoggedEvent;
+}
+
+test("what is made once for all tells each their own number and badge, as if it were made for them alone", () => {
+  const recent = new RecentEvents();
+  recent.add(event);
+  const createdAt = event.occurredAt;
+  for (const locale of ["en-GB", "de-DE", "ar-EG"]) {
+    for (const reason of ["reserved_for_you", "watching"] as Reason[]) {
+      for (const [seq, unseen, revision] of [
+        [1, 0, 3],
+        [12_345, 7, 9],
+        [2, 1234, 1235],
+        [1, 0, 4],
+      ] as const) {
+        const told = recent.frameOf({ eventId: event.id, seq, reason, unseen, revision }, locale, { unseen, revision });
+        const notice = { seq, reason, event, createdAt, readAt: null };
+        const alone = noticeFragment(locale, notice, { unseen, revision });
+        expect(told).toBe(frame("toast", alone, seq));
+      }
+    }
+  }
+});
+
+test("the thousand events heard of last are known, and what was before them is not", () => {
+  const recent = new RecentEvents();
+  for (let n = 0; n <= 1000; n += 1) recent.add({ ...event, id: event.id + n });
+  const frameOf = (eventId: number) =>
+    recent.frameOf({ eventId, seq: 1, reason: "watching", unseen: 1, revision: 1 }, "en-GB", {
+      unseen: 1,
+      revision: 1,
+    });
+  expect([recent.find(event.id), frameOf(event.id)]).toEqual([undefined, undefined]);
+  expect([frameOf(event.id + 1), frameOf(event.id + 1000)]).toEqual([expect.any(String), expect.any(String)]);
+});
+
+test("a ring whose event was not heard of is told all the same, to whom it concerns and to nobody else", async () => {
+  const { db, cast, log } = world;
+  const unheard = await reservation("Tin ingots");
+  const [bea, otto, rita] = await Promise.all(
+    [cast.bea, cast.otto, cast.rita].map(async (person) => server.stream(await server.signIn(person))),
+  );
+  if (!bea || !otto || !rita) throw new Error("somebody is missing");
+  const deaf: Bus = {
+    ...world.bus,
+    publish: (messages) => world.bus.publish(messages.filter(({ channel }) => channel !== "events")),
+  };
+  await deliverEvent({ db, bus: deaf, log }, unheard.id);
+  const toBea = await bea.next(named("toast"));
+  const toOtto = await otto.next(named("toast"));
+  expect(toBea.data).toContain("reserved Tin ingots for you");
+  expect(toOtto.data).toContain("reserved Tin ingots<");
+  expect(rita.events.filter(named("toast"))).toEqual([]);
+});
