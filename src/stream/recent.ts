@@ -2,7 +2,7 @@ import type { LoggedEvent } from "../events/log.ts";
 import type { Ring } from "../notifications/messages.ts";
 import { type Badge, prepareNews } from "./fragments.ts";
 
-const MOST = 1000;
+const MOST = 200;
 
 type Known = { event: LoggedEvent; prepared: Map<string, ReturnType<typeof prepareNews>> };
 

@@ -1,0 +1,178 @@
+// Stockbell beside the peers of the shared harness: `node harness/run.js --peers redis-sse,/this/file …`.
+// The server is the real web process, with its sessions, hub and rendering; what comes in is what the worker publishes.
+import { execFile } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { Redis } from "ioredis";
+import pg from "pg";
+
+const ROOT = join(import.meta.dirname, "..");
+const SECRET = "the bench's own, which signs nothing else";
+const MARK = "data-m=";
+const MARK_LENGTH = 42;
+const EVERYBODY = "999999";
+const LISTING = 1;
+
+export default {
+  label: "Stockbell (sessions, Postgres, rendering, catch-up)",
+  redis: true,
+
+  async start(ctx) {
+    const { launch, stopProc, waitPort } = await harness();
+    const { startPostgres } = await import("../src/embedded.ts");
+    const { migrate } = await import("../src/migrate.ts");
+    const folder = await mkdtemp(join(tmpdir(), "stockbell-bench-"));
+    const settings = { fsync: "off", shared_buffers: "128MB" };
+    const postgres = await startPostgres({ dir: join(folder, "postgres"), settings });
+    await pinTo(ctx.loadCpu, join(folder, "postgres"));
+    await migrate({ databaseUrl: postgres.url, databaseCa: undefined, unverifiedTls: [] });
+    await populate(postgres.url, ctx.n);
+    await writeFile(addressFile(ctx), postgres.url);
+    const env = { PORT: String(ctx.port), DATABASE_URL: postgres.url, REDIS_URL: ctx.redisUrl, SESSION_SECRET: SECRET };
+    const web = launch(ctx.serverCpu, process.execPath, ["src/web.ts"], {
+      cwd: ROOT,
+      env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
+      log: "stockbell",
+    });
+    await waitPort(ctx.port);
+    return {
+      pids: [web.pid],
+      async stop() {
+        await stopProc(web, "SIGKILL");
+        await postgres.stop();
+        await rm(folder, { recursive: true, force: true });
+        await rm(addressFile(ctx), { force: true });
+      },
+    };
+  },
+
+  client: {
+    request: (user, port) =>
+      `GET /stream HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\nCookie: ${cookieOf(user)}\r\n\r\n`,
+    // A message published from hello on arrives: the subscription has been confirmed.
+    handshake(conn, bytes) {
+      conn.hs = (conn.hs ?? "") + bytes.latin1Slice(0, bytes.length);
+      if (conn.hs.length > 12 && !conn.hs.startsWith("HTTP/1.1 200"))
+        conn.sock.destroy(new Error(conn.hs.slice(9, 12)));
+      return conn.hs.includes("event:hello");
+    },
+    live: countOnce,
+  },
+
+  async publisher(ctx) {
+    const redis = new Redis(ctx.redisUrl, { enableAutoPipelining: true });
+    await redis.ping();
+    const database = new pg.Client(await readFile(addressFile(ctx), "utf8"));
+    await database.connect();
+    const say = (channel, body) => void redis.publish(`stockbell:${channel}`, body).catch(() => {});
+    const numbers = new Map();
+    let events = 0;
+    let last = { moment: "", isShared: false };
+
+    function happen(mark, listingId) {
+      events += 1;
+      say("events", eventAbout(events, mark, listingId));
+    }
+
+    return {
+      toUser(user, html) {
+        const mark = markIn(html);
+        const moment = mark.slice(0, -6);
+        // What everybody is told at one moment is one event, as a listing with many watchers makes it.
+        const isShared = moment === last.moment;
+        if (!isShared) happen(mark);
+        else if (!last.isShared) happen(moment + EVERYBODY);
+        last = { moment, isShared };
+        const id = Number(user.slice(1)) + 1;
+        const seq = (numbers.get(id) ?? 0) + 1;
+        numbers.set(id, seq);
+        say(`user:${id}`, `${events} ${seq} watching ${seq} ${seq}`);
+      },
+      async toAll(html) {
+        const change = "update listings set title = $1, version = version + 1, updated_at = now() where id = $2";
+        await database.query(change, [`Copper cathode ${markIn(html)}`, LISTING]);
+        happen(markIn(html), LISTING);
+      },
+      async close() {
+        await redis.quit();
+        await database.end();
+      },
+    };
+  },
+};
+
+function harness() {
+  return import(pathToFileURL(join(dirname(process.argv[1]), "kit.js")));
+}
+
+/** Where the processes of one run find its database. */
+function addressFile({ port }) {
+  return join(tmpdir(), `stockbell-bench-${port}`);
+}
+
+async function pinTo(cpu, folder) {
+  const [pid] = (await readFile(join(folder, "postmaster.pid"), "utf8")).split("\n");
+  await promisify(execFile)("taskset", ["-apc", String(cpu), pid]);
+}
+
+/** A signed-in buyer for each user of the harness, whose id is their number and one, and a seller with a listing. */
+async function populate(url, n) {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query(
+    `insert into users (email, name, company, role, password_hash)
+     select 'user-' || u || '@bench.test', 'User ' || u, 'Company', case when u = $1 then 'seller' else 'buyer' end, 'none'
+     from generate_series(0, $1::int) u order by u`,
+    [n],
+  );
+  await client.query("insert into inboxes (user_id) select id from users");
+  await client.query(
+    `insert into sessions (sid, sess, expire)
+     select 'u' || lpad((id - 1)::text, 6, '0'), json_build_object('cookie', json_build_object('path', '/'), 'passport', json_build_object('user', id)), now() + interval '1 day'
+     from users`,
+  );
+  await client.query(
+    `insert into listings (seller_id, title, description, category, quantity, unit, price_minor, currency, location)
+     select max(id), 'Copper cathode', 'In bond.', 'metals', 1200, 'kg', 84550, 'EUR', 'Rotterdam' from users`,
+  );
+  await client.query("analyze");
+  await client.end();
+}
+
+function cookieOf(user) {
+  const signature = createHmac("sha256", SECRET).update(user).digest("base64").replace(/=+$/, "");
+  return `stockbell=${encodeURIComponent(`s:${user}.${signature}`)}`;
+}
+
+function eventAbout(id, mark, listingId = null) {
+  return JSON.stringify({
+    ...{ id, kind: "listing_withdrawn", actorId: 1, actorCompany: "Sol Metals", enquiryId: null, deliveredAt: null },
+    ...{ listingId, occurredAt: new Date(), data: { title: `Copper cathode ${mark}`, sellerId: 1, buyerId: null } },
+  });
+}
+
+function markIn(html) {
+  const at = html.indexOf(MARK);
+  return html.slice(at, at + MARK_LENGTH);
+}
+
+/**
+ * A title stands several times in a fragment, in the toast and in the inbox's row; the harness expects its mark once. So
+ * the marks that come again are made unreadable before it looks, also the one that it has kept the beginning of.
+ */
+function countOnce(conn, bytes) {
+  if (conn.tail) {
+    const whole = Buffer.concat([conn.tail, bytes.subarray(0, MARK_LENGTH)]).latin1Slice(0, MARK_LENGTH);
+    if (whole === conn.mark) conn.tail.fill(120);
+    else if (whole.startsWith(MARK) && whole.length === MARK_LENGTH) conn.mark = whole;
+  }
+  for (let at = bytes.indexOf(MARK); at >= 0 && at + MARK_LENGTH <= bytes.length; at = bytes.indexOf(MARK, at + 1)) {
+    const mark = bytes.latin1Slice(at, at + MARK_LENGTH);
+    if (mark === conn.mark) bytes[at] = 120;
+    conn.mark = mark;
+  }
+}
