@@ -87,11 +87,19 @@ async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
   await noteDelivered(db, people);
 }
 
-/** Because numbers are gapless and sent in order, "delivered up to" is one number for each person. */
-async function noteDelivered(db: HubParts["db"], people: Person[]): Promise<void> {
+/**
+ * Because numbers are gapless and sent in order, "delivered up to" is one number for each person. An inbox that is being
+ * written to is left to the next sweep: whoever delivers to many locks them in another order, and neither must wait.
+ */
+export async function noteDelivered(db: HubParts["db"], people: Pick<Person, "userId" | "streams">[]): Promise<void> {
   const reached = people.map((person) => Math.max(0, ...[...person.streams].map((stream) => stream.cursor)));
   await sql`
     update inboxes set delivered_seq = told.seq
-    from unnest(${people.map((person) => person.userId)}::bigint[], ${reached}::bigint[]) as told (user_id, seq)
-    where inboxes.user_id = told.user_id and inboxes.delivered_seq < told.seq`.execute(db);
+    from (
+      select behind.user_id, reached.seq
+      from unnest(${people.map((person) => person.userId)}::bigint[], ${reached}::bigint[]) as reached (user_id, seq)
+      join inboxes behind on behind.user_id = reached.user_id and behind.delivered_seq < reached.seq
+      for no key update of behind skip locked
+    ) told
+    where inboxes.user_id = told.user_id`.execute(db);
 }

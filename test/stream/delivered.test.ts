@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Stream } from "../../src/stream/stream.ts";
+import { noteDelivered } from "../../src/stream/sweep.ts";
+import { createWorld, type World } from "../world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world.close());
+
+const at = ({ id }: { id: number }, ...cursors: number[]) => ({
+  userId: id,
+  streams: new Set(cursors.map((cursor) => ({ cursor }) as Stream)),
+});
+
+async function noted(): Promise<number[]> {
+  const { bea, otto } = world.cast;
+  const rows = await world.db.selectFrom("inboxes").select(["user_id", "delivered_seq"]).execute();
+  return [bea, otto].map(({ id }) => rows.find((row) => row.user_id === id)?.delivered_seq ?? -1);
+}
+
+test("how far each has been told is noted, never back, and waits for no inbox that is being written to", async () => {
+  const { db, cast } = world;
+  await db.transaction().execute(async (writing) => {
+    await writing.selectFrom("inboxes").selectAll().where("user_id", "=", cast.otto.id).forNoKeyUpdate().execute();
+    await noteDelivered(db, [at(cast.otto, 4), at(cast.bea, 2, 3)]);
+    expect(await noted()).toEqual([3, 0]);
+  });
+  await noteDelivered(db, [at(cast.otto, 4), at(cast.bea, 1)]);
+  expect(await noted()).toEqual([3, 4]);
+});
