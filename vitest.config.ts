@@ -1,17 +1,18 @@
 import { defineConfig } from "vitest/config";
 import { beginningWith } from "./test/sequence.ts";
 
-// What takes longest is begun first, so that nobody waits for it alone at the end.
-const LONGEST = [
-  "start",
+// Two lanes: what is measured, and beside it, one after the other, what does nothing but wait.
+const LANES = [
   "journey/quiet",
-  "embedded",
-  "journey/recovery",
-  // In turns what works and what waits, since two of these run at a time.
-  ...["measured/badges", "faults/redis-away", "measured/toast", "faults/network", "faults/aborted", "measured/tabs"],
-  ...["faults/poison", "faults/killed-worker", "faults/first-byte", "faults/deploy"],
+  ...["measured/badges", "measured/toast", "measured/tabs"],
+  "stream/ending",
+  "measured/fan-out",
 ];
-const ALONE = "test/measured/fan-out.test.ts";
+
+// What takes longest is begun first, so that nobody waits for it alone at the end.
+const LONGEST = ["start", "embedded", "journey/recovery", "faults/redis-away", "faults/deploy", "faults/killed-worker"];
+
+const files = (names: string[]) => names.map((name) => `test/${name}.test.ts`);
 
 const common = {
   setupFiles: "test/after-each-file.ts",
@@ -26,36 +27,34 @@ export default defineConfig({
   test: {
     globalSetup: "test/global-setup.ts",
     reporters: ["default"],
-    sequence: { sequencer: beginningWith(LONGEST) },
+    sequence: { sequencer: beginningWith([...LANES, ...LONGEST]) },
     projects: [
       {
         test: {
           ...common,
           name: "all",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/measured/**", "test/faults/**"],
+          exclude: ["test/faults/**", ...files(LANES)],
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
-      // Faults and figures have limits that a crowd of neighbours would break.
+      // Faults have limits that a crowd of neighbours with browsers would break.
       {
         test: {
           ...common,
-          name: "timed",
-          include: ["test/faults/**/*.test.ts", "test/measured/**/*.test.ts"],
-          exclude: [ALONE],
-          maxWorkers: 2,
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
-      // The one that compares two times of a few milliseconds has the machine to itself.
       {
         test: {
           ...common,
-          name: "alone",
-          include: [ALONE],
-          maxWorkers: 1,
+          name: "measured",
+          include: files(LANES),
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -43,8 +43,7 @@ it("U-20: five seconds after a drop the page says so, with its age and a way to 
 
   site.answers.stream = (req, res) => comeBack(site, req, res, [7, 8]);
   await tab.click("#outage button");
-  await tab.clock.runFor(100);
-  await eventually(state).toBe("live");
+  await passing(tab, async () => (await state()) === "live", 2);
   await eventually(() => chip(tab)).toMatch(/^Away \d+ s, 3 missed, all here$/);
   expect(await tab.locator(BANNER).count()).toBe(0);
   expect(await tab.textContent("#outage")).toMatch(/^Live updates are back\. Away \d+ s, 3 missed, all here\.$/);
