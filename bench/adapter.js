@@ -11,7 +11,7 @@ import { Redis } from "ioredis";
 import pg from "pg";
 
 const ROOT = join(import.meta.dirname, "..");
-const SECRET = "the bench's own, which signs nothing else";
+const SECRET = "of the bench alone: signs nothing else";
 const MARK = "data-m=";
 const MARK_LENGTH = 42;
 const EVERYBODY = "999999";

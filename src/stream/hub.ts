@@ -32,6 +32,7 @@ const SUBSCRIBED_MS = 250;
 export class Hub {
   readonly people = new Map<number, Person>();
   readonly streams = new Set<Stream>();
+  readonly #admins = new Set<Stream>();
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
   readonly #oversight: ReturnType<typeof createOversight>;
@@ -42,7 +43,7 @@ export class Hub {
   constructor(parts: HubParts) {
     this.#parts = parts;
     this.#market = createMarket(parts, this.streams);
-    this.#oversight = createOversight(parts, this.streams);
+    this.#oversight = createOversight(parts, this.#admins);
     this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
   }
@@ -66,6 +67,7 @@ export class Hub {
     const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt, turn: null };
     person.streams.add(stream);
     this.streams.add(stream);
+    if (stream.role === "admin") this.#admins.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
     return { person, stream };
   }
@@ -81,6 +83,7 @@ export class Hub {
   /** Forgets a stream that has ended, and the person with the last of theirs. */
   leave(stream: Stream): void {
     if (!this.streams.delete(stream)) return;
+    this.#admins.delete(stream);
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
     person?.streams.delete(stream);

@@ -6,8 +6,11 @@ import type { Stream } from "./stream.ts";
 
 const MOST_AT_ONCE = 200;
 
-/** The admins' live log: what happens, as the bus tells it, and what it has not told, as Postgres has it. */
-export function createOversight({ db }: Pick<HubParts, "db">, streams: Set<Stream>) {
+/**
+ * The admins' live log: what happens, as the bus tells it, and what it has not told, as Postgres has it.
+ * @param admins their streams, so that an event costs no look at those of everybody else
+ */
+export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream>) {
   const shown = new Map<number, LoggedEvent>();
 
   return {
@@ -17,7 +20,7 @@ export function createOversight({ db }: Pick<HubParts, "db">, streams: Set<Strea
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
       for (const event of shown.values()) if (event.occurredAt < since) shown.delete(event.id);
-      if (admins().length === 0) return;
+      if (admins.size === 0) return;
       const events = await readSince(db, since, MOST_AT_ONCE);
       show(events.filter((event) => !shown.has(event.id)));
     },
@@ -26,11 +29,9 @@ export function createOversight({ db }: Pick<HubParts, "db">, streams: Set<Strea
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
     for (const event of events) shown.set(event.id, event);
-    for (const stream of admins()) stream.connection.send("oversight", oversightFrame(stream.locale, events));
-  }
-
-  function admins(): Stream[] {
-    return [...streams].filter((stream) => stream.role === "admin" && stream.opened);
+    for (const stream of admins) {
+      if (stream.opened) stream.connection.send("oversight", oversightFrame(stream.locale, events));
+    }
   }
 }
 
