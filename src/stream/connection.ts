@@ -6,7 +6,7 @@ import type { StreamEvent } from "./frames.ts";
 export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed" | "replaced" | "age" | "deploy";
 
 const MOST_WAITING = 1_000_000;
-const STALLED_MS = 28_000;
+const STALLED_MS = 27_000;
 const LINGER_MS = 5000;
 const HEAD = {
   "Content-Type": "text/event-stream; charset=utf-8",
