@@ -1,18 +1,15 @@
 import { defineConfig } from "vitest/config";
+import "./test/compile-cache.ts";
 import { beginningWith } from "./test/sequence.ts";
 
-// Two lanes: what is measured, and beside it, one after the other, what does nothing but wait.
-const LANES = [
-  "journey/quiet",
-  ...["measured/badges", "measured/toast", "measured/tabs"],
-  "stream/ending",
-  "measured/fan-out",
+// What is measured comes last, two at a time, with no crowd of neighbours.
+const MEASURED = ["badges", "toast", "tabs", "fan-out"].map((name) => `measured/${name}`);
+
+// What takes longest is begun first, so that nobody waits for it alone at the end: most of it does nothing but wait.
+const LONGEST = [
+  ...["start", "journey/quiet", "faults/redis-away", "journey/recovery", "stream/ending", "faults/deploy"],
+  ...["faults/killed-worker", "embedded", "journey/accessible", "isolation", "faults/postgres-away", "faults/network"],
 ];
-
-// What takes longest is begun first, so that nobody waits for it alone at the end.
-const LONGEST = ["start", "embedded", "journey/recovery", "faults/redis-away", "faults/deploy", "faults/killed-worker"];
-
-const files = (names: string[]) => names.map((name) => `test/${name}.test.ts`);
 
 const common = {
   setupFiles: "test/after-each-file.ts",
@@ -27,35 +24,25 @@ export default defineConfig({
   test: {
     globalSetup: "test/global-setup.ts",
     reporters: ["default"],
-    sequence: { sequencer: beginningWith([...LANES, ...LONGEST]) },
+    sequence: { sequencer: beginningWith([...LONGEST, ...MEASURED]) },
     projects: [
       {
         test: {
           ...common,
           name: "all",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/faults/**", ...files(LANES)],
+          exclude: ["test/measured/**"],
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
-        },
-      },
-      // Faults have limits that a crowd of neighbours with browsers would break.
-      {
-        test: {
-          ...common,
-          name: "faults",
-          include: ["test/faults/**/*.test.ts"],
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           ...common,
           name: "measured",
-          include: files(LANES),
+          include: ["test/measured/**/*.test.ts"],
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -32,7 +32,7 @@ type Options = {
 };
 
 const ROOT = path.join(import.meta.dirname, "..");
-const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG"];
+const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_COMPILE_CACHE"];
 const running = new Set<() => void>();
 
 /** Ends whatever a test file has left running. */
@@ -50,8 +50,7 @@ export async function startProcess(file: string, { env = {}, root = ROOT, uid }:
   const [program = "", ...args] = [...command, path.join(root, file)];
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
-  const cache = { NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/node") };
-  const options = { cwd: root, env: { ...inherited, ...cache, ...env }, ...identity };
+  const options = { cwd: root, env: { ...inherited, ...env }, ...identity };
   return observe(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }), env.PORT);
 }
 

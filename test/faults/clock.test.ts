@@ -5,28 +5,32 @@ import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal
 import { createPerson, publishedListing } from "../cast.ts";
 import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { until } from "../processes.ts";
+import { serve, type TestServer } from "../server.ts";
 import { report, sized } from "./sizes.ts";
 
 const EVENTS = sized(2000, 100);
 const BEHIND = { NODE_OPTIONS: `--import=${new URL("../fixtures/clock-back.ts", import.meta.url).href}` };
 
 let fleet: Fleet;
+let server: TestServer;
 
 beforeAll(async () => {
-  fleet = await startFleet(1, 1);
+  fleet = await startFleet(0, 1);
+  server = await serve(fleet.world);
   await fleet.startWorker(BEHIND);
 });
-afterAll(() => fleet?.close());
+afterAll(async () => {
+  await server?.close();
+  await fleet?.close();
+});
 
 test(`R-21: of two workers one has a clock that is an hour behind: ${EVENTS} events of one listing keep their order, in the inbox and on the screen`, async () => {
-  const { world, webs } = fleet;
+  const { world } = fleet;
   const { db, cast } = world;
-  const [web] = webs;
   const person = await createPerson(db, { role: "buyer" });
   const { id } = await publishedListing(db, cast.sol);
   await watchListing(db, person, id);
-  if (!web) throw new Error("there is no web process");
-  const stream = await fleet.stream(web, await fleet.signIn(web, person));
+  const stream = await server.stream(await server.signIn(person));
   for (let n = 0; n < EVENTS; n += 1) {
     // The rest is told by a clock that is wrong alone.
     if (n === EVENTS / 2) await fleet.workers[0]?.stop();

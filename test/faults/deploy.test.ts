@@ -12,8 +12,8 @@ import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 import { openThreads, reckon, startTraffic } from "./traffic.ts";
 
-const STREAMS = sized(2000, 100);
-const PER_SECOND = 20;
+const STREAMS = sized(2000, 60);
+const PER_SECOND = sized(20, 8);
 const WEBS = sized(2, 1);
 
 const random = randomOf(SEED);

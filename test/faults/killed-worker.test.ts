@@ -7,6 +7,7 @@ import type { ListingView } from "../../src/marketplace/listings.ts";
 import { createCrowd, createPerson, publishedListing } from "../cast.ts";
 import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { until } from "../processes.ts";
+import { serve, type TestServer } from "../server.ts";
 import type { SseClient } from "../sse.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
@@ -18,13 +19,15 @@ const LISTENERS = sized(10, 3);
 const random = randomOf(SEED);
 
 let fleet: Fleet;
+let server: TestServer;
 let listings: ListingView[];
 let people: { id: number }[];
 let streams: SseClient[];
 let happened = 0;
 
 beforeAll(async () => {
-  fleet = await startFleet(1, 3);
+  fleet = await startFleet(0, 3);
+  server = await serve(fleet.world);
   const { db, cast } = fleet.world;
   listings = [];
   for (let n = 0; n < 20; n += 1) listings.push(await publishedListing(db, cast.sol));
@@ -38,12 +41,12 @@ beforeAll(async () => {
     );
   }
   streams = [];
-  const [web] = fleet.webs;
-  for (const person of listeners) {
-    if (web) streams.push(await fleet.stream(web, await fleet.signIn(web, person)));
-  }
+  for (const person of listeners) streams.push(await server.stream(await server.signIn(person)));
 });
-afterAll(() => fleet.close());
+afterAll(async () => {
+  await server.close();
+  await fleet.close();
+});
 
 test(`R-01: workers are killed ${KILLS} times during ${EVENTS} events to ${PEOPLE} people: nothing lost, doubled or out of order`, async () => {
   let restarted: Promise<unknown> = Promise.resolve();

@@ -7,6 +7,7 @@ import { createCrowd, publishedListing } from "../cast.ts";
 import { type Fleet, inboxOf, startFleet } from "../fleet/fleet.ts";
 import { allowPoison, cure, poison } from "../poison.ts";
 import { until } from "../processes.ts";
+import { serve, type TestServer } from "../server.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
 const EVENTS = sized(1000, 100);
@@ -20,12 +21,14 @@ const KILLED_IN = sized([2, 4, 6], [3]);
 
 const random = randomOf(SEED);
 let fleet: Fleet;
+let server: TestServer;
 let listings: ListingView[];
 let people: { id: number }[];
 const poisoned: number[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet(1, 2);
+  fleet = await startFleet(0, 2);
+  server = await serve(fleet.world);
   const { db, cast } = fleet.world;
   await allowPoison(db);
   listings = [];
@@ -35,7 +38,10 @@ beforeAll(async () => {
     from unnest(${people.map(({ id }) => id)}::bigint[]) people (id), listings`.execute(db);
   await fleet.allDelivered();
 });
-afterAll(() => fleet.close());
+afterAll(async () => {
+  await server.close();
+  await fleet.close();
+});
 
 test(`R-15: of ${(BLOCKS * EVENTS) / 2} events one in a hundred cannot be delivered: the rest is told in order, at ${AT_LEAST * 100} % of the rate without or more`, async () => {
   const rates: Record<"clean" | "poisoned", number[]> = { clean: [], poisoned: [] };
@@ -88,15 +94,13 @@ test(`R-15: each is tried ${TRIES} times more with a back-off and some chance in
 
 test("R-15: an admin sees all of them, and runs them again: what can be delivered by now is, the rest is tried on", async () => {
   const { db, cast } = fleet.world;
-  const [web] = fleet.webs;
-  if (!web) throw new Error("there is no web process");
-  const ada = await fleet.signIn(web, cast.ada);
+  const ada = await server.signIn(cast.ada);
   const cured = poisoned.filter((_, at) => at % 2 === 0);
   await cure(db, cured);
-  const page = await (await fetch(`${web.url}/oversight`, { headers: { Cookie: ada } })).text();
+  const page = await (await fetch(`${server.url}/oversight`, { headers: { Cookie: ada } })).text();
   expect(page).toContain(`${poisoned.length} jobs have been set aside`);
   for (const { id } of await troubled()) {
-    expect((await fleet.post(web, `/oversight/jobs/${id}/retry`, ada)).status).toBe(303);
+    expect((await server.post(`/oversight/jobs/${id}/retry`, ada)).status).toBe(303);
   }
   await until(async () => {
     const left = await troubled();

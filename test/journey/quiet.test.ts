@@ -1,21 +1,30 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { watchListing } from "../../src/marketplace/watches.ts";
+import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
 import { startProxy } from "../faults/proxy.ts";
-import { type Fleet, startFleet } from "../fleet/fleet.ts";
+import { serve, type TestServer } from "../server.ts";
+import { createWorld, type World } from "../world.ts";
 import { actAs, atBrowser, live } from "./people.ts";
 
-let fleet: Fleet;
+let world: World;
+let server: TestServer;
+let worker: { stop(): Promise<void> };
 
 beforeAll(async () => {
-  fleet = await startFleet(1, 1);
+  world = await createWorld();
+  server = await serve(world);
+  worker = await startWorker(world);
 });
-afterAll(() => fleet.close());
+afterAll(async () => {
+  await worker.stop();
+  await server.close();
+  await world.close();
+});
 
 test("a buyer's browser asks for nothing while it waits for half a minute, and then is told", async () => {
-  const { world } = fleet;
   const { otto, rita } = world.cast;
-  const { url } = fleet;
+  const { url } = server;
   const listing = await publishedListing(world.db, rita);
   await watchListing(world.db, otto, listing.id);
   // A worker's requests are not the page's: what counts is what leaves the browser.
