@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Access } from "../src/access.ts";
 import { reserveListing } from "../src/marketplace/reservations.ts";
 import { watchListing } from "../src/marketplace/watches.ts";
-import { makeHashesCheap, signIn } from "./accounts/site.ts";
+import { signIn } from "./accounts/site.ts";
 import { ACTORS, type Actor, routesOf, rowsOf, table, type Verdict } from "./accounts/table.ts";
 import { type Answer, createVisitors, type Visitors } from "./accounts/visitors.ts";
 import { createPerson, publishedListing } from "./cast.ts";
@@ -55,7 +55,6 @@ test("S-08: of notifications everybody knows their own numbers only", async () =
     await createPerson(site.db, { role: "buyer" }),
     await createPerson(site.db, { role: "buyer" }),
   ];
-  await makeHashesCheap(site.world);
   const listing = await publishedListing(site.db, people.sol);
   await reserveListing(site.db, people.sol, listing, { buyerId: told.id, hours: 2 });
   await site.world.drain();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ownPath } from "../../src/own-path.ts";
-import { createSite, makeHashesCheap, PASSWORD, post, type Site } from "./site.ts";
+import { createSite, PASSWORD, post, type Site } from "./site.ts";
 
 const HOME = "https://stock.example";
 const elsewhere = [
@@ -47,7 +47,6 @@ const elsewhere = [
 let site: Site;
 beforeAll(async () => {
   site = await createSite();
-  await makeHashesCheap(site.world);
 });
 afterAll(() => site.close());
 

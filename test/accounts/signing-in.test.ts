@@ -1,23 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPerson } from "../cast.ts";
-import {
-  cookieOf,
-  createSite,
-  get,
-  makeHashesCheap,
-  OWN,
-  PASSWORD,
-  post,
-  type Site,
-  sidOf,
-  signIn,
-  whoIs,
-} from "./site.ts";
+import { cookieOf, createSite, get, OWN, PASSWORD, post, type Site, sidOf, signIn, whoIs } from "./site.ts";
 
 let site: Site;
 beforeAll(async () => {
   site = await createSite();
-  await makeHashesCheap(site.world);
 });
 afterAll(() => site.close());
 

@@ -1,4 +1,3 @@
-import { argon2Sync, randomBytes } from "node:crypto";
 import type { Express } from "express";
 import { pino } from "pino";
 import request from "supertest";
@@ -9,7 +8,7 @@ import { findListings, findListingsChangedSince } from "../../src/marketplace/li
 import { createMetrics } from "../../src/metrics.ts";
 import { Hub } from "../../src/stream/hub.ts";
 import { PASSWORD } from "../cast.ts";
-import { createWorld, type World } from "../world.ts";
+import { createWorld } from "../world.ts";
 
 export { PASSWORD };
 
@@ -94,16 +93,4 @@ export async function whoIs(app: Express, cookie: string): Promise<string | null
   const { status, text } = await get(app, "/account", cookie);
   if (status !== 200) return null;
   return /<dd>([^<]*@[^<]*)<\/dd>/.exec(text)?.[1] ?? null;
-}
-
-/** Gives everybody the usual password with a hash that takes no time, for tests that sign in very often. */
-export async function makeHashesCheap({ db }: World): Promise<void> {
-  const nonce = randomBytes(16);
-  const cost = { memory: 8, passes: 1, parallelism: 1 };
-  const tag = argon2Sync("argon2id", { message: PASSWORD, nonce, tagLength: 32, ...cost });
-  const [salt, hash] = [nonce, tag].map((bytes) => bytes.toString("base64").replace(/=+$/, ""));
-  await db
-    .updateTable("users")
-    .set({ password_hash: `$argon2id$v=19$m=8,t=1,p=1$${salt}$${hash}` })
-    .execute();
 }

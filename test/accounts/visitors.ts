@@ -8,7 +8,7 @@ import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { failedJob } from "../poison.ts";
-import { createSite, makeHashesCheap, OWN, signIn } from "./site.ts";
+import { createSite, OWN, signIn } from "./site.ts";
 import { ACTORS, type Actor, type Objects, rowsOf } from "./table.ts";
 
 export type Answer = { status: number; headers: Record<string, string>; body: string };
@@ -21,7 +21,6 @@ export async function createVisitors() {
   const { bea, sol } = world.cast;
   const suspended = await createPerson(db, { role: "buyer" });
   const people: Record<Exclude<Actor, "anonymous">, Viewer> = { ...world.cast, suspended };
-  await makeHashesCheap(world);
   const cookies = new Map<Actor, string>();
   for (const actor of ACTORS) cookies.set(actor, await newCookie(actor));
   await db.updateTable("users").set({ status: "suspended" }).where("id", "=", suspended.id).execute();
