@@ -10,7 +10,7 @@ import { type Member, openEar, signedInCrowd } from "./crowd.ts";
 import { descriptorsOf, figuresOf } from "./process.ts";
 import { randomOf, report, SEED, sized } from "./sizes.ts";
 
-const CLIENTS = sized(5000, 400);
+const CLIENTS = sized(5000, 250);
 const DURING_MS = sized(10_000, 1500);
 const MOST_MS = 5000;
 const PEOPLE = 200;

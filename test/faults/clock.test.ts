@@ -8,7 +8,7 @@ import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { report, sized } from "./sizes.ts";
 
-const EVENTS = sized(2000, 100);
+const EVENTS = sized(2000, 60);
 const BEHIND = { NODE_OPTIONS: `--import=${new URL("../fixtures/clock-back.ts", import.meta.url).href}` };
 
 let fleet: Fleet;

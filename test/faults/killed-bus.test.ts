@@ -12,9 +12,9 @@ import type { SseClient } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
 import { percentile, report, sized } from "./sizes.ts";
 
-const EVENTS = sized(10_000, 300);
+const EVENTS = sized(10_000, 150);
 const EACH = sized(10, 5);
-const KILLS = sized(20, 5);
+const KILLS = sized(20, 3);
 const LISTINGS = sized(25, 5);
 
 let world: World;

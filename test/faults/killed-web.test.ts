@@ -8,7 +8,7 @@ import { startProxy, type Proxy as TcpProxy } from "./proxy.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
-const STREAMS = sized(1000, 60);
+const STREAMS = sized(1000, 40);
 const KILLS = sized(20, 2);
 const TELL_MS = 100;
 const TOLD = 10;

@@ -10,7 +10,7 @@ import { createPerson, publishedListing } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
 import { sized } from "./sizes.ts";
 
-const SEEDS = sized(100, 25);
+const SEEDS = sized(100, 10);
 
 let world: World;
 let listings: ListingView[];

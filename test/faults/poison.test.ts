@@ -10,7 +10,7 @@ import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
-const EVENTS = sized(1000, 100);
+const EVENTS = sized(1000, 50);
 const BLOCKS = sized(10, 4);
 // Beside other test files a moment is as fast as they leave it: there the short form tells a standstill and no more.
 const AT_LEAST = sized(0.9, 0.5);

@@ -12,7 +12,7 @@ import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 
 const BEFORE = 1000;
 const LIVE = 1000;
-const SEEDS = sized(100, 12);
+const SEEDS = sized(100, 8);
 
 let world: World;
 let server: TestServer;

@@ -13,12 +13,12 @@ import { type Look, type Window, watch } from "./windows.ts";
 
 const LASTS_MS = sized(Number(process.env.SOAK_MS ?? 600_000), 6000);
 const WINDOW_MS = sized(30_000, 1000);
-const STREAMS = sized(1000, 50);
+const STREAMS = sized(1000, 30);
 /** Of the streams: people who watch the market and see each card that changes; the others sell. */
 const BUYERS = sized(50, 6);
 /** Of the streams: people who are told nothing, behind a router that cuts what is idle. */
 const QUIET = sized(50, 4);
-const EVENTS_PER_S = sized(50, 20);
+const EVENTS_PER_S = sized(50, 12);
 const CHURN_PER_S = 20;
 const IDLE_MS = 55_000;
 const MIB = 1_048_576;
