@@ -18,6 +18,7 @@ import type { Metrics } from "./metrics.ts";
 import { withInbox } from "./notifications/page-head.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { oversightRoutes } from "./oversight/routes.ts";
+import { isStreams } from "./stream/connection.ts";
 import type { Hub } from "./stream/hub.ts";
 import type { MarketCards } from "./stream/market.ts";
 import { streamRoutes } from "./stream/routes.ts";
@@ -47,6 +48,7 @@ export function createApp(parts: AppParts): Express {
   app.set("trust proxy", config.trustProxy);
   app.set("query parser", "simple");
 
+  app.use((req, _res, next) => (isStreams(req.socket) ? void req.socket.destroy() : next()));
   app.use(secured(config.production));
   app.use(assetRoutes());
   app.use(healthRoutes(parts));

@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
 import type { Request, Response } from "express";
 import type { Metrics } from "../metrics.ts";
 import type { StreamEvent } from "./frames.ts";
@@ -8,23 +10,35 @@ export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed"
 const MOST_WAITING = 1_000_000;
 const STALLED_MS = 27_000;
 const LINGER_MS = 5000;
-const HEAD = {
+/** The head of a stream, beside what all answers have. */
+export const STREAM_HEAD = {
   "Content-Type": "text/event-stream; charset=utf-8",
   "Cache-Control": "private, no-cache, no-store, no-transform",
   "X-Accel-Buffering": "no",
+  // It ends with its connection, so it needs no chunks.
+  Connection: "close",
 };
 
+const taken = new WeakSet<Socket>();
+
+/** Whether a socket has become a stream's: a further request on it has no place to be answered. */
+export function isStreams(socket: Socket): boolean {
+  return taken.has(socket);
+}
+
 /**
- * The bytes of one stream: better-sse formats the events, this makes writing them safe. It builds no fetch Request and
- * Response, holds no timer for a reader that reads, cuts one that does not, and knows from its first moment whether the client is gone.
+ * The bytes of one stream: better-sse formats the events, this makes writing them safe. Once its head is out it is a
+ * socket and nothing else: request and response, and whatever hangs on them, would be four times what it needs. It holds
+ * no timer for a reader that reads, cuts one that does not, and knows from its first moment whether the client is gone.
  */
 export class Connection {
   readonly openedAt = Date.now();
   sent = 0;
   ended: StreamEnd | null = null;
-  readonly #res: Response;
+  readonly #socket: Socket;
   readonly #metrics: Metrics;
   readonly #onEnd: (reason: StreamEnd) => void;
+  #begun = false;
   /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
   #opening: number | null = null;
@@ -32,26 +46,40 @@ export class Connection {
   #tookAt = 0;
 
   /** @param onEnd called once, when the stream has ended for whatever reason */
-  constructor(req: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
-    this.#res = res;
+  constructor({ socket }: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
+    this.#socket = socket;
     this.#metrics = metrics;
     this.#onEnd = onEnd;
-    req.socket.setNoDelay(true);
-    req.socket.setKeepAlive(true, 30_000);
-    res.once("close", () => this.#finish("client"));
-    if (res.closed || req.socket.destroyed) this.#finish("client");
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    socket.once("close", () => this.#finish("client"));
+    // Until it is open somebody else may answer in its stead, such as that it takes too long.
+    res.once("close", () => this.#begun || this.#finish("client"));
+    if (res.closed || socket.destroyed) this.#finish("client");
+  }
+
+  /** The head is out. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** The bytes that the socket has not taken yet. */
   get waiting(): number {
-    return this.#res.writableLength;
+    return this.#socket.writableLength;
   }
 
-  /** Sends the head; from then on events may be sent. The stream ends with its connection, so it needs no chunks. */
-  open(): void {
+  /** Takes the socket from its response, which has not been begun, and sends the head; from then on events may be sent. */
+  open(res: Response): void {
     if (this.ended) return;
-    this.#res.useChunkedEncodingByDefault = false;
-    this.#res.writeHead(200, HEAD);
+    this.#begun = true;
+    taken.add(this.#socket);
+    // What the stream opens with goes out as one.
+    this.#socket.cork();
+    process.nextTick(() => this.#socket.uncork());
+    this.#socket.write(`HTTP/1.1 200 OK\r\n${linesOf({ ...res.getHeaders(), ...STREAM_HEAD })}\r\n`);
+    letGo(res);
+    // What Node sets for a connection that waits for its next request.
+    this.#socket.setTimeout(0);
   }
 
   get settled(): boolean {
@@ -72,7 +100,7 @@ export class Connection {
     if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
     if (taken === this.#written) this.#tookAt = Date.now();
     this.#written += size;
-    this.#res.write(bytes);
+    this.#socket.write(bytes);
     this.sent += 1;
     this.#metrics.sent(event);
   }
@@ -90,17 +118,17 @@ export class Connection {
     if (event && bytes) this.send(event, bytes);
     if (this.ended) return;
     this.#finish(reason);
-    this.#res.end();
+    this.#socket.end();
     // A reader that does not read would hold the connection, and what waits for it, for ever.
-    const last = setTimeout(() => this.#res.destroy(), LINGER_MS).unref();
-    this.#res.once("close", () => clearTimeout(last));
+    const last = setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    this.#socket.once("close", () => clearTimeout(last));
   }
 
   /** Ends it at once, and lets go of what waits. */
   cut(reason: StreamEnd): void {
     if (this.ended) return;
     this.#finish(reason);
-    this.#res.destroy();
+    this.#socket.destroy();
   }
 
   #finish(reason: StreamEnd): void {
@@ -109,4 +137,17 @@ export class Connection {
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }
+}
+
+function linesOf(headers: OutgoingHttpHeaders): string {
+  const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`));
+  return lines.join("");
+}
+
+/**
+ * Tells Node's HTTP server, and all that the request has passed, that the exchange is over, as it is told when a response
+ * has been sent: the socket stays, and nothing else is kept.
+ */
+function letGo(res: Response): void {
+  res.emit("finish");
 }

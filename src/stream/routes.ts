@@ -9,7 +9,7 @@ import type { Metrics } from "../metrics.ts";
 import { readHead } from "../notifications/inbox.ts";
 import { localeOf } from "../views.ts";
 import { note, readMissed, sendMarks, writeNotices } from "./catch-up.ts";
-import { Connection, type StreamEnd } from "./connection.ts";
+import { Connection, STREAM_HEAD, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
 import { frame, randomRetry, retryFrame } from "./frames.ts";
@@ -27,6 +27,8 @@ type Parts = {
   metrics: Metrics;
   cards: MarketCards;
 };
+
+type Joined = { person: Person; stream: Stream };
 
 /**
  * The stream and its stand-in.
@@ -53,7 +55,8 @@ function isFull({ config, hub }: Parts): boolean {
 async function openStream(parts: Parts, req: Request, res: Response): Promise<void> {
   const { config, hub, metrics } = parts;
   if (isFull(parts)) return busy(res);
-  let joined: { person: Person; stream: Stream } | undefined;
+  if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
+  let joined: Joined | undefined;
   const connection = new Connection(req, res, metrics, (reason) => {
     if (joined) leave(parts, joined.stream, reason);
   });
@@ -61,10 +64,10 @@ async function openStream(parts: Parts, req: Request, res: Response): Promise<vo
   joined = hub.join({ connection, ...whose(req, res) });
   makeRoom(hub, joined.person, config.streamMaxPerUser);
   try {
-    await tellWhatWasMissed(parts, req, joined.person, joined.stream);
+    await tellWhatWasMissed(parts, req, res, joined);
   } catch (error) {
     hub.leave(joined.stream);
-    if (res.headersSent) return connection.cut("client");
+    if (connection.begun) return connection.cut("client");
     throw error;
   }
 }
@@ -82,7 +85,7 @@ function whose(req: Request, res: Response) {
 }
 
 /** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
-async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, stream: Stream): Promise<void> {
+async function tellWhatWasMissed(parts: Parts, req: Request, res: Response, { person, stream }: Joined): Promise<void> {
   const { db, hub, metrics } = parts;
   await person.subscribed;
   const head = await readHead(db, stream.userId);
@@ -95,7 +98,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, person: Person, str
   const { connection } = stream;
   if (connection.ended) return;
   stream.cursor = standing.cursor;
-  connection.open();
+  connection.open(res);
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
   if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);

@@ -12,6 +12,9 @@ import { FULL, percentile, randomOf, report, SEED, sized } from "./sizes.ts";
 import { type Look, type Window, watch } from "./windows.ts";
 
 const LASTS_MS = sized(Number(process.env.SOAK_MS ?? 600_000), 6000);
+/** What V8 has yet to compile would count as growth: it is driven to it before, at three times the pace. */
+const WARM_MS = sized(60_000, 500);
+const WARM_PACE = 3;
 const WINDOW_MS = sized(30_000, 1000);
 const STREAMS = sized(1000, 30);
 /** Of the streams: people who watch the market and see each card that changes; the others sell. */
@@ -107,13 +110,10 @@ function descriptorsNow(): number {
 }
 
 test(`R-18, P-06: ${LASTS_MS / 1000} s with ${STREAMS} streams, ${CHURN_PER_S} coming and going and ${EVENTS_PER_S} events a second: neither memory nor descriptors nor latency grow, nothing is lost, and no stream is ever idle`, async () => {
+  await atWork(Date.now() + WARM_MS, WARM_PACE);
   const before = descriptorsNow();
   const end = Date.now() + LASTS_MS;
-  const [windows] = await Promise.all([
-    watch(look, p99Since, WINDOW_MS, end),
-    atRate(EVENTS_PER_S, end, happen),
-    atRate(CHURN_PER_S, end, seats.move),
-  ]);
+  const [windows] = await Promise.all([watch(look, p99Since, WINDOW_MS, end), atWork(end)]);
   await fleet.allDelivered(60_000);
   await until(() => descriptorsNow() === before, 5000);
   const told = await expectAllTold();
@@ -122,7 +122,8 @@ test(`R-18, P-06: ${LASTS_MS / 1000} s with ${STREAMS} streams, ${CHURN_PER_S} c
   const usual = (of: keyof Window, part: Window[]) =>
     percentile(
       part.map((window) => window[of]),
-      0.5,
+      // Whatever else the machine does only ever makes a window slower, so the better ones tell.
+      of === "p99" ? 0.25 : 0.5,
     );
   const [early, late] = [steady.slice(0, third), steady.slice(-third)];
   const { openings, lost } = seats;
@@ -157,6 +158,11 @@ test(`R-18, P-06: ${LASTS_MS / 1000} s with ${STREAMS} streams, ${CHURN_PER_S} c
   expect(Math.max(...gaps)).toBeLessThanOrEqual(17_000);
   expect(usual("p99", late)).toBeLessThanOrEqual(usual("p99", early) * 1.2);
 });
+
+/** Things happen and people come and go, until a moment. */
+async function atWork(end: number, pace = 1): Promise<void> {
+  await Promise.all([atRate(pace * EVENTS_PER_S, end, happen), atRate(pace * CHURN_PER_S, end, seats.move)]);
+}
 
 /** What each was told is what stands in their inbox, once and in order. @returns how much that is in all */
 async function expectAllTold(): Promise<number> {

@@ -55,6 +55,27 @@ test("the stream's bytes are not chunked, not cached, not buffered and not compr
   await until(() => server.hub.streams.size === 0);
 });
 
+test("a further request on a stream's connection is not answered into the stream: it ends it", async () => {
+  const socket = await rawStream();
+  let text = "";
+  socket.setEncoding("utf8").on("data", (more: string) => {
+    text += more;
+  });
+  await until(() => text.includes("event:heartbeat"));
+  const ended = once(socket, "close");
+  socket.write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+  await ended;
+  expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  await until(() => server.hub.streams.size === 0);
+});
+
+test("HEAD gets the head of a stream, and opens none", async () => {
+  const answer = await fetch(`${server.url}/stream`, { method: "HEAD", headers: { Cookie: cookie } });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("Content-Type")).toMatch(/^text\/event-stream/);
+  expect(server.hub.streams.size).toBe(0);
+});
+
 test("a process that ends says bye to each stream with a delay of its own, and takes no new ones", async () => {
   const clients = [];
   for (let n = 0; n < 3; n += 1) clients.push(await server.stream(cookie));
