@@ -21,8 +21,8 @@ import { oversightRoutes } from "./oversight/routes.ts";
 import { isStreams } from "./stream/connection.ts";
 import type { Hub } from "./stream/hub.ts";
 import type { MarketCards } from "./stream/market.ts";
+import type { Reads } from "./stream/reads.ts";
 import { streamRoutes } from "./stream/routes.ts";
-import { inTurn } from "./turns.ts";
 import { assetRoutes } from "./views.ts";
 
 export type AppParts = {
@@ -34,10 +34,8 @@ export type AppParts = {
   log: Log;
   metrics: Metrics;
   cards: MarketCards;
+  reads: Reads;
 };
-
-// Enough to keep the database busy, few enough for a page or a form to wait behind them for some milliseconds only.
-const OPENINGS = 10;
 
 /** The whole web application: the order of everything that a request passes, on one page. */
 export function createApp(parts: AppParts): Express {
@@ -55,7 +53,7 @@ export function createApp(parts: AppParts): Express {
   app.use(pinoHttp({ logger: log, autoLogging: false }));
   app.use(ownRequestsOnly(config.appOrigin));
   // Streams and their polling read the session without keeping it alive, so they come before what does.
-  app.use(streamRoutes(parts, [inTurn(OPENINGS), answerInTime(log), ...sessions.readOnly]));
+  app.use(streamRoutes(parts, [answerInTime(log), ...sessions.readOnly]));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
   app.use(answerInTime(log));
   app.use(sessions.middleware);

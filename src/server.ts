@@ -9,6 +9,7 @@ import { findListings, findListingsChangedSince } from "./marketplace/listings.t
 import { createMetrics } from "./metrics.ts";
 import { stopOnSignal } from "./process.ts";
 import { Hub } from "./stream/hub.ts";
+import { createReads } from "./stream/reads.ts";
 
 type Parts = { config: Config; bus: Bus; log: Log };
 export type Web = { url: string; hub: Hub; stop(): Promise<void> };
@@ -31,9 +32,10 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
     find: (ids: number[]) => findListings(db, ids),
     changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
   };
-  const hub = new Hub({ db, bus, log, metrics, cards });
+  const reads = createReads(db);
+  const hub = new Hub({ db, bus, log, metrics, cards, reads });
   await hub.start();
-  const server = createServer(createApp({ config, pool, db, bus, hub, log, metrics, cards }));
+  const server = createServer(createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
   // The platform's router keeps connections for 90 seconds; a server that closes first makes it answer 503.
   server.keepAliveTimeout = 95_000;
   server.requestTimeout = 30_000;

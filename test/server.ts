@@ -8,6 +8,7 @@ import { createDb, createPool } from "../src/db.ts";
 import { findListings, findListingsChangedSince } from "../src/marketplace/listings.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { Hub } from "../src/stream/hub.ts";
+import { createReads } from "../src/stream/reads.ts";
 import type { Stream } from "../src/stream/stream.ts";
 import { postForm, signIn } from "./cast.ts";
 import { startProxy } from "./faults/proxy.ts";
@@ -56,9 +57,10 @@ async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web
     changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
   };
   const metrics = createMetrics();
-  const hub = new Hub({ db, bus, log, metrics, cards });
+  const reads = createReads(db);
+  const hub = new Hub({ db, bus, log, metrics, cards, reads });
   await hub.start();
-  const server = createServer(createApp({ ...parts, hub, metrics, cards }));
+  const server = createServer(createApp({ ...parts, hub, metrics, cards, reads }));
   // Each request comes on a connection of its own, so that it may go elsewhere than the one before.
   if (ROUTED) server.maxRequestsPerSocket = 1;
   server.listen(0, "127.0.0.1");

@@ -1,11 +1,13 @@
 import connectPgSimple from "connect-pg-simple";
 import type { CookieOptions, Request, RequestHandler, Response } from "express";
 import session from "express-session";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type pg from "pg";
+import type { Viewer } from "../access.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
+import { together } from "../together.ts";
 import { IDLE_SECONDS } from "./own-sessions.ts";
 import { createPassport } from "./passport.ts";
 
@@ -16,8 +18,9 @@ declare module "express-session" {
     since?: number;
     /** With what, in words. */
     device?: string;
-    /** When the store lets it go; only where the session is merely read. */
+    /** When the store lets it go, and whose it is unless they are suspended; only where the session is merely read. */
     expires?: Date;
+    viewer?: Viewer;
   }
 }
 
@@ -31,6 +34,7 @@ export type Sessions = { middleware: RequestHandler[]; readOnly: RequestHandler[
  */
 export function createSessions({ config, pool, db, log }: Parts): Sessions {
   const passport = createPassport(db);
+  const reading = createPassport(db, async (_id, req) => req.session.viewer);
   const PgStore = connectPgSimple(session);
   const store = new PgStore({
     pool,
@@ -49,7 +53,7 @@ export function createSessions({ config, pool, db, log }: Parts): Sessions {
     });
   return {
     middleware: [withStore(store), passport.session()],
-    readOnly: [withStore(new ReadingStore(pool)), passport.session(), tellExpiry],
+    readOnly: [withStore(new ReadingStore(db)), reading.session(), tellExpiry],
   };
 }
 
@@ -70,17 +74,14 @@ export async function dropSession(config: Pick<Config, "production">, req: Reque
 
 /** Sessions as they are, for those who must not change them. Without `touch` nothing is prolonged. */
 class ReadingStore extends session.Store {
-  readonly #pool: pg.Pool;
-  constructor(pool: pg.Pool) {
+  readonly #read: (sid: string) => Promise<session.SessionData | undefined>;
+  constructor(db: Kysely<Database>) {
     super();
-    this.#pool = pool;
+    this.#read = together((sids: string[]) => readSessions(db, sids));
   }
 
   get(sid: string, done: (error: unknown, found?: session.SessionData | null) => void): void {
-    this.#pool.query("select sess, expire from sessions where sid = $1 and expire > now()", [sid]).then(
-      ({ rows: [row] }) => done(null, row && { ...row.sess, expires: row.expire }),
-      (error) => done(error),
-    );
+    this.#read(sid).then((found) => done(null, found), done);
   }
 
   set(_sid: string, _data: session.SessionData, done?: (error?: unknown) => void): void {
@@ -90,6 +91,18 @@ class ReadingStore extends session.Store {
   destroy(_sid: string, done?: (error?: unknown) => void): void {
     done?.();
   }
+}
+
+/** Sessions with their people: of all who open a stream at the same moment with one query. */
+async function readSessions(db: Kysely<Database>, sids: string[]): Promise<Map<string, session.SessionData>> {
+  const { rows } = await sql<{ sid: string; sess: session.SessionData; expires: Date; viewer: Viewer | null }>`
+    select sid, sess, expire as expires,
+      (select jsonb_build_object('id', id, 'name', name, 'company', company, 'email', email, 'role', role)
+        from users where id = (sess -> 'passport' ->> 'user')::bigint and status = 'active') as viewer
+    from sessions where sid = any(${sids}::text[]) and expire > now()`.execute(db);
+  return new Map(
+    rows.map(({ sid, sess, expires, viewer }) => [sid, { ...sess, expires, ...(viewer ? { viewer } : {}) }]),
+  );
 }
 
 const tellExpiry: RequestHandler = (req, res, next) => {

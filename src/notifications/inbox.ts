@@ -26,7 +26,8 @@ export type Notice = {
   event: LoggedEvent;
 };
 
-const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
+/** How an inbox stands that is not there. */
+export const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
 
 /** The heads of these people's inboxes, by user id; one query whatever their number. */
 export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, InboxHead>> {
@@ -45,7 +46,7 @@ export async function readHead(db: Db, userId: number): Promise<InboxHead> {
 
 /** What came after a number, oldest first: for streams, catch-up and polling alike. */
 export async function readAfter(db: Db, userId: number, after: number, limit: number): Promise<Notice[]> {
-  const rows = await notices(db, userId)
+  const rows = await noticesOf(db, userId)
     .where("notifications.seq", ">", after)
     .orderBy("notifications.seq")
     .limit(limit)
@@ -53,10 +54,40 @@ export async function readAfter(db: Db, userId: number, after: number, limit: nu
   return rows.map(toNotice);
 }
 
+/**
+ * The same for many people with one query, by what each asked for.
+ * @param limit of rows for each
+ */
+export async function readAfterEach<Ask extends { userId: number; after: number }>(
+  db: Db,
+  asks: Ask[],
+  limit: number,
+): Promise<Map<Ask, Notice[]>> {
+  const [users, afters] = [asks.map(({ userId }) => userId), asks.map(({ after }) => after)];
+  const found = sql<{ recipient_id: number; seq: number; n: number }>`(
+    select told.recipient_id, told.seq, asked.n
+    from unnest(${users}::bigint[], ${afters}::bigint[]) with ordinality asked (user_id, after, n)
+    cross join lateral (
+      select recipient_id, seq from notifications
+      where recipient_id = asked.user_id and seq > asked.after
+      order by seq limit ${limit}
+    ) told)`;
+  const rows = await notices(db)
+    .innerJoin(found.as("found"), (join) =>
+      join.onRef("found.recipient_id", "=", "notifications.recipient_id").onRef("found.seq", "=", "notifications.seq"),
+    )
+    .select("found.n")
+    .orderBy("notifications.seq")
+    .execute();
+  const each = new Map(asks.map((ask) => [ask, [] as Notice[]]));
+  for (const { n, ...row } of rows) each.get(asks[n - 1] as Ask)?.push(toNotice(row));
+  return each;
+}
+
 /** These notifications of one's own, newest first. */
 export async function readThese(db: Db, userId: number, seqs: number[]): Promise<Notice[]> {
   if (seqs.length === 0) return [];
-  const rows = await notices(db, userId)
+  const rows = await noticesOf(db, userId)
     .where("notifications.seq", "in", seqs)
     .orderBy("notifications.seq", "desc")
     .execute();
@@ -67,7 +98,7 @@ export type InboxFilter = { unreadOnly: boolean; kind: EventKind | null; before:
 
 /** A page of an inbox, newest first: those with a number below `before`. */
 export async function readPage(db: Db, userId: number, filter: InboxFilter, limit: number): Promise<Notice[]> {
-  let query = notices(db, userId).orderBy("notifications.seq", "desc").limit(limit);
+  let query = noticesOf(db, userId).orderBy("notifications.seq", "desc").limit(limit);
   if (filter.unreadOnly) query = query.where("notifications.read_at", "is", null);
   if (filter.kind) query = query.where("events.kind", "=", filter.kind);
   if (filter.before) query = query.where("notifications.seq", "<", filter.before);
@@ -146,7 +177,11 @@ async function recount(trx: Trx, userId: number): Promise<void> {
     where user_id = ${userId}`.execute(trx);
 }
 
-function notices(db: Db, userId: number) {
+function noticesOf(db: Db, userId: number) {
+  return notices(db).where("notifications.recipient_id", "=", userId);
+}
+
+function notices(db: Db) {
   return readEvents(db)
     .innerJoin("notifications", "notifications.event_id", "events.id")
     .select([
@@ -155,8 +190,7 @@ function notices(db: Db, userId: number) {
       "notifications.reason",
       "notifications.created_at as createdAt",
       "notifications.read_at as readAt",
-    ])
-    .where("notifications.recipient_id", "=", userId);
+    ]);
 }
 
 type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];

@@ -1,15 +1,11 @@
-import type { Kysely } from "kysely";
-import type { Database } from "../db.ts";
 import type { Metrics } from "../metrics.ts";
-import { type Notice, readAfter, readHead } from "../notifications/inbox.ts";
+import type { Notice } from "../notifications/inbox.ts";
 import { type Badge, MOST_TOASTS, marksFragment, noticeFragment, summaryFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
+import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
 
-/** A stream is sent this many rows at the most; what lies before them is in the inbox, and the summary counts it. */
-const MOST_ROWS = 200;
-
-type Parts = { db: Kysely<Database>; metrics: Metrics };
+type Parts = { reads: Reads; metrics: Metrics };
 
 /**
  * Brings a stream up to its person's last number, from Postgres. The one path for connect, reconnect, a gap, the bus
@@ -29,18 +25,10 @@ export async function catchUp(parts: Parts, person: Person, stream: Stream): Pro
   }
 }
 
-/**
- * What lies after a number, as it is shown: the newest rows, oldest first, and how many there are in all.
- */
-export async function readMissed(db: Kysely<Database>, userId: number, after: number, last: number): Promise<Notice[]> {
-  const from = Math.max(after, last - MOST_ROWS);
-  return readAfter(db, userId, from, MOST_ROWS);
-}
-
-async function readOn({ db, metrics }: Parts, person: Person, stream: Stream): Promise<void> {
-  const head = await readHead(db, person.userId);
+async function readOn({ reads, metrics }: Parts, person: Person, stream: Stream): Promise<void> {
+  const head = await reads.head(person.userId);
   note(person, head);
-  const read = await readMissed(db, person.userId, stream.cursor, head.lastSeq);
+  const read = await reads.missed(person.userId, stream.cursor, head.lastSeq);
   // The bell may have brought some of them meanwhile.
   const notices = read.filter(({ seq }) => seq > stream.cursor);
   const last = notices.at(-1)?.seq;

@@ -2,13 +2,13 @@ import type { Kysely } from "kysely";
 import type { Database, Role } from "../db.ts";
 import { readSince } from "../events/log.ts";
 import type { InboxHead } from "../notifications/inbox.ts";
-import { readMissed } from "./catch-up.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
 import { type MarketCards, marketSince } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
+import type { Reads } from "./reads.ts";
 
-type Parts = { db: Kysely<Database>; cards: MarketCards };
+type Parts = { db: Kysely<Database>; cards: MarketCards; reads: Reads };
 type Asked = { standing: Standing; since: Date | null; head: InboxHead };
 
 /**
@@ -16,12 +16,12 @@ type Asked = { standing: Standing; since: Date | null; head: InboxHead };
  * @returns an empty string when there is nothing
  */
 export async function missedFragment(
-  { db, cards }: Parts,
+  { db, cards, reads }: Parts,
   viewer: { userId: number; role: Role },
   locale: string,
   { standing, since, head }: Asked,
 ): Promise<string> {
-  const missed = standing.replayed > 0 ? await readMissed(db, viewer.userId, standing.cursor, head.lastSeq) : [];
+  const missed = standing.replayed > 0 ? await reads.missed(viewer.userId, standing.cursor, head.lastSeq) : [];
   // The answer says that it reaches up to the head; what has come since would be told again.
   const notices = missed.filter(({ seq }) => seq <= head.lastSeq);
   const news =

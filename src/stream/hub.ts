@@ -13,11 +13,12 @@ import { frame } from "./frames.ts";
 import { startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
 import { createOversight } from "./oversight.ts";
+import type { Reads } from "./reads.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Person, Stream } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
 
-export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards };
+export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards; reads: Reads };
 
 const HOUR = 3_600_000;
 const WAVE_MS = 100;

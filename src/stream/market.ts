@@ -1,4 +1,5 @@
 import type { Role } from "../db.ts";
+import { together } from "../together.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
 import type { HubParts } from "./hub.ts";
@@ -26,6 +27,14 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   const shown = new Map<number, Card>();
   let timer: NodeJS.Timeout | null = null;
   let flushedAt = 0;
+  // Those who come back together went together: what changed since then is read and rendered once for all of them.
+  const sinceSecond = together(async (seconds: number[]) => {
+    const read = seconds.map(async (second) => {
+      const found = await cards.changedSince(new Date(second * 1000), MOST_AT_ONCE + 1);
+      return [second, { found, memory: newMemory() }] as const;
+    });
+    return new Map(await Promise.all(read));
+  });
 
   return {
     /** The bus has told that a listing changed. */
@@ -37,7 +46,9 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     },
     /** What has changed since a page was rendered, for its stream that has just opened. */
     async showSince(stream: Stream, since: Date): Promise<void> {
-      write(stream, await marketSince(cards, stream, stream.locale, since));
+      const { found, memory } = (await sinceSecond(Math.floor(since.getTime() / 1000))) ?? NOTHING;
+      if (found.length <= MOST_AT_ONCE) send(stream, found, memory);
+      else stream.connection.send("market", frame("market", reread(stream.locale)));
     },
     /** The same for every stream, as far as the bus has not told of it. */
     async showAllSince(since: Date): Promise<void> {
@@ -63,7 +74,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   }
 
   function showAll(found: Card[]): void {
-    const memory: Memory = { cards: new Map(), frames: new Map() };
+    const memory = newMemory();
     for (const card of found) shown.set(card.id, card);
     for (const stream of streams) send(stream, found, memory);
   }
@@ -71,6 +82,9 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
 
 /** What has been rendered and formatted already: most of a role are shown the same, and share its bytes. */
 type Memory = { cards: Map<string, string>; frames: Map<string, Buffer> };
+
+const newMemory = (): Memory => ({ cards: new Map(), frames: new Map() });
+const NOTHING: { found: Card[]; memory: Memory } = { found: [], memory: newMemory() };
 
 function send(stream: Stream, found: Card[], memory: Memory): void {
   const theirs = stream.opened ? shownTo(stream, found) : [];
@@ -80,10 +94,6 @@ function send(stream: Stream, found: Card[], memory: Memory): void {
   const bytes = known ?? Buffer.from(frame("market", fragmentOf(theirs, stream.locale, memory.cards)));
   if (!known) memory.frames.set(key, bytes);
   stream.connection.send("market", bytes);
-}
-
-function write(stream: Stream, html: string): void {
-  if (html !== "") stream.connection.send("market", frame("market", html));
 }
 
 /**
@@ -97,7 +107,12 @@ export async function marketSince(
   since: Date,
 ): Promise<string> {
   const found = await cards.changedSince(since, MOST_AT_ONCE + 1);
-  return found.length > MOST_AT_ONCE ? render("stream/reread", locale, {}) : fragmentOf(shownTo(viewer, found), locale);
+  return found.length > MOST_AT_ONCE ? reread(locale) : fragmentOf(shownTo(viewer, found), locale);
+}
+
+/** More has changed than a page shows: it is told to read itself again. */
+function reread(locale: string): string {
+  return render("stream/reread", locale, {});
 }
 
 type Shown = { card: Card; part: "owner" | "reserved" | "other" };

@@ -6,9 +6,8 @@ import type { Database } from "../db.ts";
 import { readSince } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { readHead } from "../notifications/inbox.ts";
 import { localeOf } from "../views.ts";
-import { note, readMissed, sendMarks, writeNotices } from "./catch-up.ts";
+import { note, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, STREAM_HEAD, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
@@ -17,6 +16,7 @@ import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
 import { oversightFrame } from "./oversight.ts";
+import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
 
 type Parts = {
@@ -26,6 +26,7 @@ type Parts = {
   log: Log;
   metrics: Metrics;
   cards: MarketCards;
+  reads: Reads;
 };
 
 type Joined = { person: Person; stream: Stream };
@@ -86,12 +87,12 @@ function whose(req: Request, res: Response) {
 
 /** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
 async function tellWhatWasMissed(parts: Parts, req: Request, res: Response, { person, stream }: Joined): Promise<void> {
-  const { db, hub, metrics } = parts;
+  const { db, hub, metrics, reads } = parts;
   await person.subscribed;
-  const head = await readHead(db, stream.userId);
+  const head = await reads.head(stream.userId);
   note(person, head);
   const standing = cursorOf(req, head.lastSeq);
-  const missed = standing.replayed > 0 ? await readMissed(db, stream.userId, standing.cursor, head.lastSeq) : [];
+  const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : [];
   const since = sinceOf(req);
   const events = since && stream.role === "admin" ? await readSince(db, since, 200) : [];
 
@@ -145,7 +146,7 @@ function busy(res: Response): void {
 async function answerPoll(parts: Parts, req: Request, res: Response): Promise<void> {
   const viewer = viewerOf(req);
   const at = new Date();
-  const head = await readHead(parts.db, viewer.id);
+  const head = await parts.reads.head(viewer.id);
   const html = await missedFragment(parts, { userId: viewer.id, role: viewer.role }, localeOf(req), {
     standing: cursorOf(req, head.lastSeq, "after"),
     since: sinceOf(req),

@@ -7,6 +7,7 @@ import type { Config } from "../../src/config.ts";
 import { findListings, findListingsChangedSince } from "../../src/marketplace/listings.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { Hub } from "../../src/stream/hub.ts";
+import { createReads } from "../../src/stream/reads.ts";
 import { PASSWORD } from "../cast.ts";
 import { createWorld } from "../world.ts";
 
@@ -28,10 +29,11 @@ export async function createSite(options: Parameters<typeof createWorld>[0] = {}
     changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
   };
   const metrics = createMetrics();
-  const hub = new Hub({ ...world, metrics, cards });
+  const reads = createReads(db);
+  const hub = new Hub({ ...world, metrics, cards, reads });
   /** The same application with other settings, on the same database. */
   const appWith = (settings: Partial<Config>) =>
-    createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards });
+    createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards, reads });
   return {
     world,
     db,
