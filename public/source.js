@@ -1,7 +1,7 @@
 import { onlyToasts } from "./fragments.js";
 
-// What says how something stands now, so that of several the last one counts.
-const STANDINGS = ["inbox", "market", "quiet"];
+// What may come in bursts. Of what says how something stands now the last one counts; toasts are all shown.
+const PACED = ["toast", "inbox", "market", "quiet"];
 const PACE = 100;
 
 /**
@@ -38,7 +38,7 @@ class PageSource extends EventTarget {
   take(message) {
     if (message.type === "hello") this.#open();
     if (message.type !== "event") return;
-    if (STANDINGS.includes(message.name)) return this.#pace(message);
+    if (PACED.includes(message.name)) return this.#pace(message);
     // A toast that waited until somebody looks: what came with it has been shown, and may have changed since.
     this.#show(message.name === "late" ? { ...message, data: onlyToasts(message.data) } : message);
   }
