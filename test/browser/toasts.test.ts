@@ -59,7 +59,7 @@ it("U-04: a toast stays six seconds, a long one a second for every three words",
   await eventually(() => shown(tab)).toEqual(["7"]);
   await tab.clock.runFor(3400);
   expect(await shown(tab)).toEqual(["7"]);
-  await tab.clock.runFor(2000);
+  await tab.clock.runFor(2500);
   await eventually(() => shown(tab)).toEqual([]);
 });
 
