@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import "./test/compile-cache.ts";
 import { beginningWith } from "./test/sequence.ts";
 
-// What is measured comes last, two at a time, with no crowd of neighbours.
+// What is measured comes last, one after the other, with no neighbours.
 const MEASURED = ["badges", "toast", "tabs", "fan-out"].map((name) => `measured/${name}`);
 
 // What takes longest is begun first, so that nobody waits for it alone at the end: most of it does nothing but wait.
@@ -41,7 +41,7 @@ export default defineConfig({
           ...common,
           name: "measured",
           include: ["test/measured/**/*.test.ts"],
-          maxWorkers: 2,
+          maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },
