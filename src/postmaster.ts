@@ -23,6 +23,8 @@ type Launch = { dir: string; log?: (line: string) => void; settings?: Record<str
 
 const START_MS = 60_000;
 const STOP_MS = 10_000;
+// By then a server whose Stockbell was killed has heard of it, on a busy machine too, and says that it is stopping.
+const HEAR_MS = 1500;
 const run = promisify(execFile);
 const env = { ...process.env, LC_ALL: "C" };
 
@@ -101,14 +103,14 @@ async function wayInto(dir: string): Promise<string[]> {
 // The number in a lock file may have gone to another process since a crash, which PostgreSQL itself would not see.
 async function refuseSecond(dir: string): Promise<void> {
   const lockFile = path.join(dir, "postmaster.pid");
-  for (const deadline = Date.now() + STOP_MS; ; await pause(50)) {
+  for (const began = Date.now(); ; await pause(50)) {
     const lock = (await readFile(lockFile, "utf8").catch(() => "")).split("\n");
     const pid = Number(lock[0]);
     const workplace = await readlink(`/proc/${pid}/cwd`).catch(() => null);
     if (workplace === null) return;
     if (workplace !== (await realpath(dir))) return rm(lockFile, { force: true });
-    const leaving = lock[7]?.trim() === "stopping" && Date.now() < deadline;
-    if (!leaving) throw alreadyRunning(dir, ` (process ${pid})`);
+    const patience = lock[7]?.trim() === "stopping" ? STOP_MS : HEAR_MS;
+    if (Date.now() > began + patience) throw alreadyRunning(dir, ` (process ${pid})`);
   }
 }
 
