@@ -46,6 +46,7 @@ export function createApp(parts: AppParts): Express {
   app.set("trust proxy", config.trustProxy);
   app.set("query parser", "simple");
 
+  // Before anything could be answered into a stream: browsers do not send a second request there, others may.
   app.use((req, _res, next) => (isStreams(req.socket) ? void req.socket.destroy() : next()));
   app.use(secured(config.production));
   app.use(assetRoutes());

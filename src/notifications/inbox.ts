@@ -46,12 +46,8 @@ export async function readHead(db: Db, userId: number): Promise<InboxHead> {
 
 /** What came after a number, oldest first: for streams, catch-up and polling alike. */
 export async function readAfter(db: Db, userId: number, after: number, limit: number): Promise<Notice[]> {
-  const rows = await noticesOf(db, userId)
-    .where("notifications.seq", ">", after)
-    .orderBy("notifications.seq")
-    .limit(limit)
-    .execute();
-  return rows.map(toNotice);
+  const ask = { userId, after };
+  return (await readAfterEach(db, [ask], limit)).get(ask) ?? [];
 }
 
 /**

@@ -19,11 +19,11 @@ export const STREAM_HEAD = {
   Connection: "close",
 };
 
-const taken = new WeakSet<Socket>();
+const streamSockets = new WeakSet<Socket>();
 
 /** Whether a socket has become a stream's: a further request on it has no place to be answered. */
 export function isStreams(socket: Socket): boolean {
-  return taken.has(socket);
+  return streamSockets.has(socket);
 }
 
 /**
@@ -38,7 +38,8 @@ export class Connection {
   readonly #socket: Socket;
   readonly #metrics: Metrics;
   readonly #onEnd: (reason: StreamEnd) => void;
-  #begun = false;
+  /** Until the head is out. */
+  #res: Response | null;
   /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
   #opening: number | null = null;
@@ -48,19 +49,20 @@ export class Connection {
   /** @param onEnd called once, when the stream has ended for whatever reason */
   constructor({ socket }: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
     this.#socket = socket;
+    this.#res = res;
     this.#metrics = metrics;
     this.#onEnd = onEnd;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     socket.once("close", () => this.#finish("client"));
     // Until it is open somebody else may answer in its stead, such as that it takes too long.
-    res.once("close", () => this.#begun || this.#finish("client"));
+    res.once("close", () => this.#res && this.#finish("client"));
     if (res.closed || socket.destroyed) this.#finish("client");
   }
 
   /** The head is out. */
   get begun(): boolean {
-    return this.#begun;
+    return this.#res === null;
   }
 
   /** The bytes that the socket has not taken yet. */
@@ -68,15 +70,20 @@ export class Connection {
     return this.#socket.writableLength;
   }
 
-  /** Takes the socket from its response, which has not been begun, and sends the head; from then on events may be sent. */
-  open(res: Response): void {
-    if (this.ended) return;
-    this.#begun = true;
-    taken.add(this.#socket);
+  /** Takes the socket from its response and sends the head; from then on events may be sent. */
+  open(): void {
+    const res = this.#res;
+    if (this.ended || !res) return;
+    // That it takes too long has been answered a moment ago.
+    if (res.headersSent) return this.#finish("client");
+    this.#res = null;
+    streamSockets.add(this.#socket);
     // What the stream opens with goes out as one.
     this.#socket.cork();
     process.nextTick(() => this.#socket.uncork());
-    this.#socket.write(`HTTP/1.1 200 OK\r\n${linesOf({ ...res.getHeaders(), ...STREAM_HEAD })}\r\n`);
+    this.#socket.write(
+      `HTTP/1.1 200 OK\r\n${linesOf({ Date: new Date().toUTCString(), ...res.getHeaders(), ...STREAM_HEAD })}\r\n`,
+    );
     letGo(res);
     // What Node sets for a connection that waits for its next request.
     this.#socket.setTimeout(0);
@@ -113,9 +120,10 @@ export class Connection {
     if (now - this.#tookAt > STALLED_MS) this.cut("stalled");
   }
 
-  /** Ends the stream in good order, after a last event. */
-  end(reason: StreamEnd, event?: StreamEvent, bytes?: string): void {
-    if (event && bytes) this.send(event, bytes);
+  /** Ends the stream in good order, after a last event: with its head before, if it was still being opened. */
+  end(reason: StreamEnd, event: StreamEvent, bytes: string): void {
+    this.open();
+    this.send(event, bytes);
     if (this.ended) return;
     this.#finish(reason);
     this.#socket.end();

@@ -65,7 +65,7 @@ async function openStream(parts: Parts, req: Request, res: Response): Promise<vo
   joined = hub.join({ connection, ...whose(req, res) });
   makeRoom(hub, joined.person, config.streamMaxPerUser);
   try {
-    await tellWhatWasMissed(parts, req, res, joined);
+    await tellWhatWasMissed(parts, req, joined);
   } catch (error) {
     hub.leave(joined.stream);
     if (connection.begun) return connection.cut("client");
@@ -86,7 +86,7 @@ function whose(req: Request, res: Response) {
 }
 
 /** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
-async function tellWhatWasMissed(parts: Parts, req: Request, res: Response, { person, stream }: Joined): Promise<void> {
+async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }: Joined): Promise<void> {
   const { db, hub, metrics, reads } = parts;
   await person.subscribed;
   const head = await reads.head(stream.userId);
@@ -99,7 +99,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, res: Response, { pe
   const { connection } = stream;
   if (connection.ended) return;
   stream.cursor = standing.cursor;
-  connection.open(res);
+  connection.open();
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
   if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);

@@ -20,11 +20,16 @@ afterAll(async () => {
   await world.close();
 });
 
-async function rawStream(): Promise<Socket> {
+/** A stream as bytes, and what has come of it so far. */
+async function rawStream(): Promise<{ socket: Socket; text(): string }> {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   await once(socket, "connect");
   socket.write(`GET /stream HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`);
-  return socket;
+  let text = "";
+  socket.setEncoding("utf8").on("data", (more: string) => {
+    text += more;
+  });
+  return { socket, text: () => text };
 }
 
 test("one stream more than a person may have ends the oldest, which is told when it may come back", async () => {
@@ -39,13 +44,9 @@ test("one stream more than a person may have ends the oldest, which is told when
 });
 
 test("the stream's bytes are not chunked, not cached, not buffered and not compressed", async () => {
-  const socket = await rawStream();
-  let text = "";
-  socket.setEncoding("utf8").on("data", (more: string) => {
-    text += more;
-  });
-  await until(() => text.includes("event:hello"));
-  const [head = "", body = ""] = text.split("\r\n\r\n", 2);
+  const { socket, text } = await rawStream();
+  await until(() => text().includes("event:hello"));
+  const [head = "", body = ""] = text().split("\r\n\r\n", 2);
   expect(head).toMatch(/^HTTP\/1.1 200/);
   expect(head).not.toMatch(/transfer-encoding|content-length|content-encoding/i);
   expect(head).toMatch(/cache-control: private, no-cache, no-store, no-transform/i);
@@ -56,17 +57,30 @@ test("the stream's bytes are not chunked, not cached, not buffered and not compr
 });
 
 test("a further request on a stream's connection is not answered into the stream: it ends it", async () => {
-  const socket = await rawStream();
-  let text = "";
-  socket.setEncoding("utf8").on("data", (more: string) => {
-    text += more;
-  });
-  await until(() => text.includes("event:heartbeat"));
+  const { socket, text } = await rawStream();
+  await until(() => text().includes("event:heartbeat"));
   const ended = once(socket, "close");
   socket.write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
   await ended;
-  expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  expect(text().match(/HTTP\/1\.1/g)).toHaveLength(1);
   await until(() => server.hub.streams.size === 0);
+});
+
+test("a stream that is ended while it is being opened gets its head, what it is told, and no hello", async () => {
+  const holder = await world.pool.connect();
+  await holder.query("begin");
+  await holder.query("lock table inboxes in access exclusive mode");
+  const { socket, text } = await rawStream();
+  await until(() => server.hub.streams.size === 1);
+  for (const stream of server.hub.streams) server.hub.end(stream, "deploy", undefined, 700);
+  await once(socket, "close");
+  await holder.query("rollback");
+  holder.release();
+  const [head, body] = text().split("\r\n\r\n", 2);
+  expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  expect(head).toContain("text/event-stream");
+  expect(body).toBe('event:bye\ndata: {"reconnect":700}\n\n');
+  expect(server.hub.streams.size).toBe(0);
 });
 
 test("HEAD gets the head of a stream, and opens none", async () => {
