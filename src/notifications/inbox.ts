@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { Database, Db, Trx } from "../db.ts";
+import { arrayOf, type Database, type Db, type Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
@@ -31,12 +31,27 @@ export const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unsee
 
 /** The heads of these people's inboxes, by user id; one query whatever their number. */
 export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, InboxHead>> {
-  const rows = await db
-    .selectFrom("inboxes")
-    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"])
-    .where("user_id", "=", sql<number>`any(${userIds}::bigint[])`)
+  const rows = await heads(db)
+    .where("user_id", "=", sql<number>`any(${arrayOf(userIds)}::bigint[])`)
     .execute();
   return new Map(rows.map((row) => [row.userId, row]));
+}
+
+/** Of these people's inboxes those that have changed since the revision that is known of them. */
+export function readChangedHeads(db: Db, known: { userId: number; revision: number }[]): Promise<InboxHead[]> {
+  const [users, revisions] = [known.map(({ userId }) => userId), known.map(({ revision }) => revision)];
+  const asked = sql<{ id: number; known: number }>`(
+    select * from unnest(${arrayOf(users)}::bigint[], ${arrayOf(revisions)}::bigint[]) asked (id, known))`;
+  return heads(db)
+    .innerJoin(asked.as("asked"), "asked.id", "inboxes.user_id")
+    .whereRef("inboxes.revision", ">", "asked.known")
+    .execute();
+}
+
+function heads(db: Db) {
+  return db
+    .selectFrom("inboxes")
+    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"]);
 }
 
 /** The head of one inbox. */
@@ -59,7 +74,7 @@ export async function readAfterEach<Ask extends { userId: number; after: number 
   asks: Ask[],
   limit: number,
 ): Promise<Map<Ask, Notice[]>> {
-  const [users, afters] = [asks.map(({ userId }) => userId), asks.map(({ after }) => after)];
+  const [users, afters] = [asks.map(({ userId }) => userId), asks.map(({ after }) => after)].map(arrayOf);
   const found = sql<{ recipient_id: number; seq: number; n: number }>`(
     select told.recipient_id, told.seq, asked.n
     from unnest(${users}::bigint[], ${afters}::bigint[]) with ordinality asked (user_id, after, n)

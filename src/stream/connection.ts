@@ -37,24 +37,34 @@ export class Connection {
   ended: StreamEnd | null = null;
   readonly #socket: Socket;
   readonly #metrics: Metrics;
+  readonly #lagging: Set<Connection>;
   readonly #onEnd: (reason: StreamEnd) => void;
   /** Until the head is out. */
   #res: Response | null;
+  /** What the stream opens with, gathered to go out as one. */
+  #held: string | null = null;
   /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
   #opening: number | null = null;
   #taken = 0;
   #tookAt = 0;
 
-  /** @param onEnd called once, when the stream has ended for whatever reason */
-  constructor({ socket }: Request, res: Response, metrics: Metrics, onEnd: (reason: StreamEnd) => void) {
+  /**
+   * @param shared.lagging holds the connections for which something waits: they are to be looked at
+   * @param onEnd called once, when the stream has ended for whatever reason
+   */
+  constructor(
+    { socket }: Request,
+    res: Response,
+    shared: { metrics: Metrics; lagging: Set<Connection> },
+    onEnd: (reason: StreamEnd) => void,
+  ) {
     this.#socket = socket;
     this.#res = res;
-    this.#metrics = metrics;
+    this.#metrics = shared.metrics;
+    this.#lagging = shared.lagging;
     this.#onEnd = onEnd;
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
-    socket.once("close", () => this.#finish("client"));
+    socket.on("close", () => this.#finish("client"));
     // Until it is open somebody else may answer in its stead, such as that it takes too long.
     res.once("close", () => this.#res && this.#finish("client"));
     if (res.closed || socket.destroyed) this.#finish("client");
@@ -67,7 +77,7 @@ export class Connection {
 
   /** The bytes that the socket has not taken yet. */
   get waiting(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + (this.#held?.length ?? 0);
   }
 
   /** Takes the socket from its response and sends the head; from then on events may be sent. */
@@ -78,12 +88,8 @@ export class Connection {
     if (res.headersSent) return this.#finish("client");
     this.#res = null;
     streamSockets.add(this.#socket);
-    // What the stream opens with goes out as one.
-    this.#socket.cork();
-    process.nextTick(() => this.#socket.uncork());
-    this.#socket.write(
-      `HTTP/1.1 200 OK\r\n${linesOf({ Date: new Date().toUTCString(), ...res.getHeaders(), ...STREAM_HEAD })}\r\n`,
-    );
+    this.#held = headOf(res);
+    process.nextTick(() => this.#release());
     letGo(res);
     // What Node sets for a connection that waits for its next request.
     this.#socket.setTimeout(0);
@@ -107,14 +113,16 @@ export class Connection {
     if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
     if (taken === this.#written) this.#tookAt = Date.now();
     this.#written += size;
-    this.#socket.write(bytes);
+    if (this.#held === null) this.#write(bytes);
+    else this.#held += bytes;
     this.sent += 1;
     this.#metrics.sent(event);
   }
 
-  /** To be called every second: cuts a reader that has taken nothing of what waits for half a minute. */
+  /** To be called every second while it lags: cuts a reader that has taken nothing of what waits for half a minute. */
   look(now: number): void {
     const taken = this.#written - this.waiting;
+    if (taken === this.#written) this.#lagging.delete(this);
     if (taken === this.#written || taken > this.#taken) this.#tookAt = now;
     this.#taken = taken;
     if (now - this.#tookAt > STALLED_MS) this.cut("stalled");
@@ -125,6 +133,7 @@ export class Connection {
     this.open();
     this.send(event, bytes);
     if (this.ended) return;
+    this.#release();
     this.#finish(reason);
     this.#socket.end();
     // A reader that does not read would hold the connection, and what waits for it, for ever.
@@ -139,17 +148,32 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  #write(bytes: string | Buffer): void {
+    this.#socket.write(bytes);
+    // As a rule the kernel has taken it all by now.
+    if (this.#socket.writableLength > 0) this.#lagging.add(this);
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null && !this.#socket.destroyed) this.#write(held);
+  }
+
   #finish(reason: StreamEnd): void {
     if (this.ended) return;
     this.ended = reason;
+    this.#lagging.delete(this);
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }
 }
 
-function linesOf(headers: OutgoingHttpHeaders): string {
-  const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`));
-  return lines.join("");
+function headOf(res: Response): string {
+  let head = `HTTP/1.1 200 OK\r\nDate: ${new Date().toUTCString()}\r\n`;
+  const headers: OutgoingHttpHeaders = { ...res.getHeaders(), ...STREAM_HEAD };
+  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
+  return `${head}\r\n`;
 }
 
 /**

@@ -6,13 +6,15 @@ const TICK_MS = 250;
 const TURNS = 60;
 const TICKS_TO_LOOK = 4;
 
+export type Heart = ReturnType<typeof startHeart>;
+
 /**
  * One wheel of sixty turns beats for all streams, each in its own turn, so every 15 seconds: all at once would hold up
  * everything else. However many come and go, nobody's turn moves. With its beat each stream is looked over: is it too
- * old? And every second, whether its reader still takes what waits.
- * @returns stop()
+ * old? And every second, whether those readers for whom something waits still take it.
  */
-export function startHeart(hub: Hub): () => void {
+export function startHeart(hub: Pick<Hub, "people" | "end" | "lagging">) {
+  const turns = Array.from({ length: TURNS }, () => new Set<Stream>());
   const began = performance.now();
   let joined = 0;
   let done = 0;
@@ -20,18 +22,26 @@ export function startHeart(hub: Hub): () => void {
     // Under load each tick comes late, and over sixty of them that adds up to seconds: what is due is told by the clock.
     const due = Math.floor((performance.now() - began) / TICK_MS);
     const looks = Math.floor(due / TICKS_TO_LOOK) > Math.floor(done / TICKS_TO_LOOK);
-    const now = Date.now();
-    for (const stream of hub.streams) {
-      if (stream.turn === null) stream.turn = joined++ % TURNS;
-      else if ((stream.turn - done - 1 + TURNS * (1 + done)) % TURNS < due - done) beat(hub, stream);
-      if (looks) stream.connection.look(now);
+    for (let tick = Math.max(done + 1, due - TURNS + 1); tick <= due; tick += 1) {
+      for (const stream of turns[tick % TURNS] as Set<Stream>) beat(hub, stream);
     }
+    if (looks) for (const connection of hub.lagging) connection.look(Date.now());
     done = due;
   }, TICK_MS);
-  return () => clearInterval(timer);
+
+  return {
+    add(stream: Stream): void {
+      stream.turn = joined++ % TURNS;
+      turns[stream.turn]?.add(stream);
+    },
+    delete(stream: Stream): void {
+      turns[stream.turn]?.delete(stream);
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
-function beat(hub: Hub, stream: Stream): void {
+function beat(hub: Pick<Hub, "people" | "end">, stream: Stream): void {
   // Before that a heartbeat would say too early that all has been sent.
   if (!stream.connection.settled) return;
   const now = Date.now();
@@ -40,7 +50,7 @@ function beat(hub: Hub, stream: Stream): void {
 }
 
 /** Tells a stream the latest number there is for it, and the time up to which it has been told of changes. */
-export function sendHeartbeat(hub: Hub, stream: Stream): void {
+export function sendHeartbeat(hub: Pick<Hub, "people">, stream: Stream): void {
   const last = hub.people.get(stream.userId)?.last ?? stream.cursor;
   stream.connection.send("heartbeat", frame("heartbeat", JSON.stringify({ last, at: new Date().toISOString() })));
 }

@@ -8,9 +8,9 @@ import { readThese } from "../notifications/inbox.ts";
 import { type Marks, type Ring, readEvent, readPersonal } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
 import { catchUp, note, sendMarks } from "./catch-up.ts";
-import type { StreamEnd } from "./connection.ts";
+import type { Connection, StreamEnd } from "./connection.ts";
 import { frame } from "./frames.ts";
-import { startHeart } from "./heart.ts";
+import { type Heart, startHeart } from "./heart.ts";
 import { createMarket, type MarketCards } from "./market.ts";
 import { createOversight } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
@@ -33,11 +33,14 @@ const SUBSCRIBED_MS = 250;
 export class Hub {
   readonly people = new Map<number, Person>();
   readonly streams = new Set<Stream>();
+  /** Those for which something waits that their readers have not taken yet. */
+  readonly lagging = new Set<Connection>();
   readonly #admins = new Set<Stream>();
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
+  readonly #heart: Heart;
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -45,7 +48,8 @@ export class Hub {
     this.#parts = parts;
     this.#market = createMarket(parts, this.streams);
     this.#oversight = createOversight(parts, this.#admins);
-    this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
+    this.#heart = startHeart(this);
+    this.#stops = [this.#heart.stop, startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
   }
 
@@ -65,9 +69,10 @@ export class Hub {
   join(given: Omit<Stream, "cursor" | "opened" | "reading" | "endsAt" | "turn">): { person: Person; stream: Stream } {
     const person = this.#personOf(given.userId);
     const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
-    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt, turn: null };
+    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
     person.streams.add(stream);
     this.streams.add(stream);
+    this.#heart.add(stream);
     if (stream.role === "admin") this.#admins.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
     return { person, stream };
@@ -85,6 +90,7 @@ export class Hub {
   leave(stream: Stream): void {
     if (!this.streams.delete(stream)) return;
     this.#admins.delete(stream);
+    this.#heart.delete(stream);
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
     person?.streams.delete(stream);
@@ -150,7 +156,7 @@ export class Hub {
       this.#parts.bus.subscribe(`user:${userId}`).catch(() => {}),
       new Promise<void>((resolve) => setTimeout(resolve, SUBSCRIBED_MS).unref()),
     ]);
-    const person: Person = { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0 };
+    const person: Person = { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0, noted: 0 };
     this.people.set(userId, person);
     return person;
   }

@@ -58,7 +58,7 @@ async function openStream(parts: Parts, req: Request, res: Response): Promise<vo
   if (isFull(parts)) return busy(res);
   if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
   let joined: Joined | undefined;
-  const connection = new Connection(req, res, metrics, (reason) => {
+  const connection = new Connection(req, res, { metrics, lagging: hub.lagging }, (reason) => {
     if (joined) leave(parts, joined.stream, reason);
   });
   if (connection.ended) return;

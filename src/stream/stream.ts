@@ -17,7 +17,7 @@ export type Stream = {
   /** Its first event, hello, has been written. */
   opened: boolean;
   /** When its heart beats: see heart.ts. */
-  turn: number | null;
+  turn: number;
   /** A read of what it missed is under way. */
   reading: boolean;
 };
@@ -31,4 +31,6 @@ export type Person = {
   last: number;
   unseen: number;
   revision: number;
+  /** The number up to which the database knows them to have been told. */
+  noted: number;
 };

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import { readHeads } from "../notifications/inbox.ts";
+import { arrayOf } from "../db.ts";
+import { readChangedHeads } from "../notifications/inbox.ts";
 import { note, sendMarks } from "./catch-up.ts";
 import type { Hub, HubParts } from "./hub.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -44,45 +45,56 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
   }
 }
 
-/** Ends the streams whose session is gone or whose person is suspended or has another role by now. */
+/**
+ * Ends the streams whose session is gone or whose person is suspended or has another role by now. Thousands are asked
+ * about with one query, which brings nothing of those with whom all is well.
+ */
 async function checkSessions(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
   if (streams.length === 0) return;
-  const ids = streams.map((stream) => stream.sessionId);
-  const { rows } = await sql<{ sid: string; userId: number; role: string; expire: Date }>`
-    select sessions.sid, users.id as "userId", users.role, sessions.expire
-    from sessions
-    join users on users.id = (sessions.sess -> 'passport' ->> 'user')::bigint and users.status = 'active'
-    where sessions.sid = any(${ids}::text[]) and sessions.expire > now()`.execute(db);
-  const living = new Map(rows.map((row) => [row.sid, row]));
-  for (const stream of streams) {
-    const session = living.get(stream.sessionId);
-    if (session?.userId !== stream.userId) hub.end(stream, "signed-out", "signed-out");
-    else if (session.role !== stream.role) hub.end(stream, "signed-out", "role");
-    else stream.expiresAt = session.expire.getTime();
+  const now = Date.now();
+  const sids = JSON.stringify(streams.map(({ sessionId }) => sessionId));
+  const asked = sql`rows from (
+    json_array_elements_text(${sids}::json),
+    unnest(${arrayOf(streams.map(({ userId }) => userId))}::bigint[]),
+    unnest(${arrayOf(streams.map(({ role }) => role))}::text[]),
+    unnest(${arrayOf(streams.map(({ expiresAt }) => expiresAt <= now))}::boolean[])
+  ) with ordinality asked (sid, user_id, role, has_run_out, n)`;
+  const { rows } = await sql<{ n: number; userId: number | null; role: string; expire: Date }>`
+    select asked.n, users.id as "userId", users.role, sessions.expire
+    from ${asked}
+    left join sessions on sessions.sid = asked.sid and sessions.expire > now()
+    left join users on users.id = (sessions.sess -> 'passport' ->> 'user')::bigint and users.status = 'active'
+    where users.id is distinct from asked.user_id or users.role <> asked.role or asked.has_run_out`.execute(db);
+  for (const { n, userId, role, expire } of rows) {
+    const stream = streams[n - 1] as Stream;
+    if (userId !== stream.userId) hub.end(stream, "signed-out", "signed-out");
+    else if (role !== stream.role) hub.end(stream, "signed-out", "role");
+    else stream.expiresAt = expire.getTime();
   }
 }
 
 async function checkExpired(hub: Hub, parts: HubParts): Promise<void> {
   const now = Date.now();
-  const seeming = [...hub.streams].filter((stream) => stream.expiresAt <= now);
+  const seeming: Stream[] = [];
+  for (const stream of hub.streams) if (stream.expiresAt <= now) seeming.push(stream);
   await checkSessions(hub, parts, seeming).catch(() => {});
 }
 
+/** Brings up to date whoever has been told less than Postgres has for them. */
 async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
   const people = [...hub.people.values()];
   if (people.length === 0) return;
-  const heads = await readHeads(
-    db,
-    people.map((person) => person.userId),
-  );
-  for (const person of people) {
-    const head = heads.get(person.userId);
-    if (!head) continue;
-    const staleCount = head.revision > person.revision;
+  for (const head of await readChangedHeads(db, people)) {
+    const person = hub.people.get(head.userId);
+    // The bell may have told of it meanwhile.
+    if (!person || head.revision <= person.revision) continue;
     note(person, head);
-    const behind = [...person.streams].filter((stream) => !stream.reading && stream.cursor < person.last);
-    for (const stream of behind) void hub.catchUp(person, stream);
-    if (staleCount && behind.length === 0) for (const stream of person.streams) sendMarks(stream, [], person);
+    // Those who have missed a number are told the count with it.
+    for (const stream of person.streams) if (stream.cursor >= person.last) sendMarks(stream, [], person);
+  }
+  for (const stream of hub.streams) {
+    const person = hub.people.get(stream.userId);
+    if (person && stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
   }
   await noteDelivered(db, people);
 }
@@ -91,15 +103,35 @@ async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
  * Because numbers are gapless and sent in order, "delivered up to" is one number for each person. An inbox that is being
  * written to is left to the next sweep: whoever delivers to many locks them in another order, and neither must wait.
  */
-export async function noteDelivered(db: HubParts["db"], people: Pick<Person, "userId" | "streams">[]): Promise<void> {
-  const reached = people.map((person) => Math.max(0, ...[...person.streams].map((stream) => stream.cursor)));
-  await sql`
-    update inboxes set delivered_seq = told.seq
-    from (
-      select behind.user_id, reached.seq
-      from unnest(${people.map((person) => person.userId)}::bigint[], ${reached}::bigint[]) as reached (user_id, seq)
-      join inboxes behind on behind.user_id = reached.user_id and behind.delivered_seq < reached.seq
-      for no key update of behind skip locked
-    ) told
-    where inboxes.user_id = told.user_id`.execute(db);
+export async function noteDelivered(
+  db: HubParts["db"],
+  people: Pick<Person, "userId" | "streams" | "noted">[],
+): Promise<void> {
+  const news = people.map((person) => ({ person, reached: reachedBy(person) }));
+  const told = news.filter(({ person, reached }) => reached > person.noted);
+  if (told.length === 0) return;
+  const { rows } = await sql<{ userId: number }>`
+    with told as (
+      select * from unnest(
+        ${arrayOf(told.map(({ person }) => person.userId))}::bigint[],
+        ${arrayOf(told.map(({ reached }) => reached))}::bigint[]
+      ) as told (user_id, seq)
+    ), free as (
+      select user_id, told.seq
+      from told join inboxes using (user_id)
+      where inboxes.delivered_seq < told.seq
+      for no key update of inboxes skip locked
+    ), noted as (
+      update inboxes set delivered_seq = free.seq from free where inboxes.user_id = free.user_id
+    )
+    select user_id as "userId" from told join inboxes using (user_id)
+    where inboxes.delivered_seq < told.seq and user_id not in (select user_id from free)`.execute(db);
+  const left = new Set(rows.map(({ userId }) => userId));
+  for (const { person, reached } of told) if (!left.has(person.userId)) person.noted = reached;
+}
+
+function reachedBy({ streams }: Pick<Person, "streams">): number {
+  let reached = 0;
+  for (const { cursor } of streams) reached = Math.max(reached, cursor);
+  return reached;
 }

@@ -12,6 +12,7 @@ afterAll(() => world.close());
 
 const at = ({ id }: { id: number }, ...cursors: number[]) => ({
   userId: id,
+  noted: 0,
   streams: new Set(cursors.map((cursor) => ({ cursor }) as Stream)),
 });
 
@@ -23,11 +24,15 @@ async function noted(): Promise<number[]> {
 
 test("how far each has been told is noted, never back, and waits for no inbox that is being written to", async () => {
   const { db, cast } = world;
+  const otto = at(cast.otto, 4);
   await db.transaction().execute(async (writing) => {
     await writing.selectFrom("inboxes").selectAll().where("user_id", "=", cast.otto.id).forNoKeyUpdate().execute();
-    await noteDelivered(db, [at(cast.otto, 4), at(cast.bea, 2, 3)]);
+    await noteDelivered(db, [otto, at(cast.bea, 2, 3)]);
     expect(await noted()).toEqual([3, 0]);
+    expect(otto.noted).toBe(0);
   });
-  await noteDelivered(db, [at(cast.otto, 4), at(cast.bea, 1)]);
+  const bea = at(cast.bea, 1);
+  await noteDelivered(db, [otto, bea]);
   expect(await noted()).toEqual([3, 4]);
+  expect([bea.noted, otto.noted]).toEqual([1, 4]);
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startHeart } from "../../src/stream/heart.ts";
 import type { Hub } from "../../src/stream/hub.ts";
+import type { Stream } from "../../src/stream/stream.ts";
 
 type Beat = { at: number; event: string; bytes: string };
 
@@ -13,34 +14,35 @@ afterEach(() => {
 function hubOf(size: number) {
   const beats: Beat[][] = [];
   const ended: number[] = [];
-  const streams = new Set(
-    Array.from({ length: size }, (_, at) => {
-      const mine: Beat[] = [];
-      beats.push(mine);
-      return {
-        userId: at,
-        cursor: 7,
-        endsAt: 600_000,
-        turn: null,
-        connection: {
-          settled: true,
-          look: () => {},
-          send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
-        },
-      };
-    }),
-  );
+  const streams = Array.from({ length: size }, (_, at) => {
+    const mine: Beat[] = [];
+    beats.push(mine);
+    const connection = {
+      settled: true,
+      send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
+    };
+    return { userId: at, cursor: 7, endsAt: 600_000, turn: 0, connection } as unknown as Stream;
+  });
   const hub = {
-    streams,
     people: new Map([[0, { last: 9 }]]),
-    end: (stream: { userId: number }) => ended.push(stream.userId),
+    lagging: new Set(),
+    end: (stream: Stream) => void ended.push(stream.userId),
+  } as unknown as Hub;
+  return {
+    beats,
+    ended,
+    streams,
+    start() {
+      const heart = startHeart(hub);
+      for (const stream of streams) heart.add(stream);
+      return heart;
+    },
   };
-  return { hub: hub as unknown as Hub, beats, ended };
 }
 
 test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they do not beat all at once", (size) => {
-  const { hub, beats } = hubOf(size);
-  const stop = startHeart(hub);
+  const { beats, start } = hubOf(size);
+  const { stop } = start();
   vi.advanceTimersByTime(120_000);
   stop();
   for (const mine of beats) {
@@ -54,17 +56,16 @@ test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they 
 });
 
 test("however many come and go, those who stay beat every 15 seconds", () => {
-  const { hub, beats } = hubOf(100);
-  const stop = startHeart(hub);
+  const { beats, streams, start } = hubOf(100);
+  const heart = start();
   for (let n = 0; n < 600; n += 1) {
     vi.advanceTimersByTime(100);
     // Somebody of the second fifty leaves and comes back as the newest: ten each second.
-    const restless = [...hub.streams].find(({ userId }) => userId === 50 + (n % 50));
-    if (!restless) throw new Error("nobody is left");
-    hub.streams.delete(restless);
-    hub.streams.add({ ...restless, turn: null });
+    const restless = streams[50 + (n % 50)] as Stream;
+    heart.delete(restless);
+    heart.add(restless);
   }
-  stop();
+  heart.stop();
   for (const mine of beats.slice(0, 50)) {
     const gaps = mine.slice(1).map((beat, at) => beat.at - (mine[at]?.at ?? 0));
     expect(gaps.length).toBeGreaterThanOrEqual(2);
@@ -73,8 +74,8 @@ test("however many come and go, those who stay beat every 15 seconds", () => {
 });
 
 test("a heartbeat is an event with a name, the latest number and the time, and no id", () => {
-  const { hub, beats } = hubOf(1);
-  const stop = startHeart(hub);
+  const { beats, start } = hubOf(1);
+  const { stop } = start();
   vi.advanceTimersByTime(16_000);
   stop();
   const beat = beats[0]?.[0];
@@ -83,18 +84,18 @@ test("a heartbeat is an event with a name, the latest number and the time, and n
 });
 
 test("a stream that has lived long enough is ended instead of beating on", () => {
-  const { hub, ended } = hubOf(1);
-  const stop = startHeart(hub);
+  const { ended, start } = hubOf(1);
+  const { stop } = start();
   vi.advanceTimersByTime(616_000);
   stop();
   expect(ended).toContain(0);
 });
 
 test("ticks that come late do not make the heartbeats late", () => {
-  const { hub, beats } = hubOf(60);
+  const { beats, start } = hubOf(60);
   // A process with too much to do: what should take 1,000 ms takes 1,200.
   vi.spyOn(performance, "now").mockImplementation(() => Date.now() * 1.2);
-  const stop = startHeart(hub);
+  const { stop } = start();
   vi.advanceTimersByTime(100_000);
   stop();
   for (const mine of beats) {
