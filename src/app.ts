@@ -51,10 +51,10 @@ export function createApp(parts: AppParts): Express {
   app.use(secured(config.production));
   app.use(assetRoutes());
   app.use(healthRoutes(parts));
-  app.use(pinoHttp({ logger: log, autoLogging: false }));
+  app.use(pinoHttp({ logger: log, autoLogging: false, quietReqLogger: true }));
   app.use(ownRequestsOnly(config.appOrigin));
   // Streams and their polling read the session without keeping it alive, so they come before what does.
-  app.use(streamRoutes(parts, [answerInTime(log), ...sessions.readOnly]));
+  app.use(streamRoutes(parts, [answerInTime(log), sessions.readOnly]));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
   app.use(answerInTime(log));
   app.use(sessions.middleware);

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { Redis } from "ioredis";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
+import { together } from "./together.ts";
 
 export type BusMessage = { channel: string; body: string };
 
@@ -80,6 +81,12 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
   subscriber.on("message", (channel: string, body: string) => {
     emitter.emit("message", channel.slice(space.length), body);
   });
+  // Whoever has left meanwhile is not subscribed to behind their back.
+  const subscribeTogether = together(async (asked: string[]) => {
+    const wanted = asked.filter((channel) => channels.has(channel)).map((channel) => space + channel);
+    if (wanted.length > 0) await subscriber.subscribe(...wanted);
+    return new Map();
+  });
   quietly(publisher);
   quietly(subscriber);
   const listening = setInterval(() => void checkHearing(), LISTEN_EVERY_MS).unref();
@@ -100,7 +107,7 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     },
     async subscribe(channel) {
       channels.add(channel);
-      if (subscriber.status === "ready") await subscriber.subscribe(space + channel).catch(() => hearAnew());
+      if (subscriber.status === "ready") await subscribeTogether(channel).catch(() => hearAnew());
     },
     unsubscribe(channel) {
       channels.delete(channel);

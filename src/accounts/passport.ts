@@ -10,22 +10,19 @@ import { findActiveUser, findUserByEmail } from "./users.ts";
 
 export type Passport = ReturnType<typeof createPassport>;
 
-/** How the person of a session is found, by their id or by what was read with the session. */
-type Find = (id: number, req: Request) => Promise<Viewer | undefined>;
-
 /**
  * Passport as Stockbell uses it: email and password, and of a person only the id in the session. It holds no state, so
  * whoever needs it makes one.
  */
-export function createPassport(db: Kysely<Database>, find: Find = (id) => findActiveUser(db, id)) {
+export function createPassport(db: Kysely<Database>) {
   const own = new passport.Passport();
   // Passport has just given the session a new id when it asks what to write into it.
   own.serializeUser((req: Request, user: Express.User, done: (error: unknown, id?: number) => void) => {
     Object.assign(req.session, { since: Date.now(), device: deviceOf(req.get("User-Agent")) });
     done(null, user.id);
   });
-  own.deserializeUser((req: Request, id: number, done: (error: unknown, user?: Viewer | false) => void) => {
-    find(id, req).then((user) => done(null, user ?? false), done);
+  own.deserializeUser((id: number, done: (error: unknown, user?: Viewer | false) => void) => {
+    findActiveUser(db, id).then((user) => done(null, user ?? false), done);
   });
   own.use(
     new Strategy({ usernameField: "email", passwordField: "password" }, (email, password, done) => {

@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Kysely } from "kysely";
 import { allow, viewerOf } from "../access.ts";
+import type { ReadSession } from "../accounts/session-reader.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db.ts";
 import { readSince } from "../events/log.ts";
@@ -75,11 +76,11 @@ async function openStream(parts: Parts, req: Request, res: Response): Promise<vo
 
 function whose(req: Request, res: Response) {
   const viewer = viewerOf(req);
-  const expires: Date = res.locals.sessionExpires;
+  const { sid, expires }: ReadSession = res.locals.session;
   return {
     userId: viewer.id,
     role: viewer.role,
-    sessionId: req.sessionID,
+    sessionId: sid,
     locale: localeOf(req),
     expiresAt: expires.getTime(),
   };

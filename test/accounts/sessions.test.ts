@@ -95,6 +95,23 @@ describe("S-02: the session cookie", () => {
     expect(await whoIs(during, cookie)).toBe("bea@demo.test");
     expect(await whoIs(after, cookie)).toBe(null);
     expect(await whoIs(after, await signIn(during, site.world.cast.bea))).toBe("bea@demo.test");
+    expect((await get(during, "/stream/fallback?after=0", cookie)).status).toBe(204);
+    expect((await get(after, "/stream/fallback?after=0", cookie)).status).toBe(401);
+  });
+});
+
+describe("the stream takes no cookie", () => {
+  test.each([
+    ["of another name", (cookie: string) => cookie.replace("stockbell=", "stockbell2=")],
+    ["with another's signature", (cookie: string) => `${cookie.slice(0, -4)}AAAA`],
+    ["with none", (cookie: string) => cookie.replace(/\.[^.]*$/, "")],
+    ["that cannot be decoded", (cookie: string) => `${cookie}%E0%A4%A`],
+    ["that is empty", () => "stockbell=s%3A"],
+  ])("%s", async (_what, changed) => {
+    const { cookie } = await signedIn();
+    expect((await get(site.app, "/stream/fallback?after=0", cookie)).status).toBe(204);
+    expect((await get(site.app, "/stream/fallback?after=0", `other=1; ${cookie}`)).status).toBe(204);
+    expect((await get(site.app, "/stream/fallback?after=0", changed(cookie))).status).toBe(401);
   });
 });
 
