@@ -1,4 +1,5 @@
-import express, { type Express } from "express";
+import { randomUUID } from "node:crypto";
+import express, { type Express, type RequestHandler } from "express";
 import helmet from "helmet";
 import type { Kysely } from "kysely";
 import type pg from "pg";
@@ -48,13 +49,15 @@ export function createApp(parts: AppParts): Express {
 
   // Before anything could be answered into a stream: browsers do not send a second request there, others may.
   app.use((req, _res, next) => (isStreams(req.socket) ? void req.socket.destroy() : next()));
+  app.use(nameRequest);
   app.use(secured(config.production));
+  // Streams come in thousands at once, so they pass no more than they need; and they read the session without keeping it
+  // alive, so they come before what does.
+  app.use(streamRoutes(parts, [answerInTime(log), sessions.readOnly]));
   app.use(assetRoutes());
   app.use(healthRoutes(parts));
-  app.use(pinoHttp({ logger: log, autoLogging: false, quietReqLogger: true }));
+  app.use(pinoHttp({ logger: log, autoLogging: false, quietReqLogger: true, genReqId: (req) => req.id }));
   app.use(ownRequestsOnly(config.appOrigin));
-  // Streams and their polling read the session without keeping it alive, so they come before what does.
-  app.use(streamRoutes(parts, [answerInTime(log), sessions.readOnly]));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
   app.use(answerInTime(log));
   app.use(sessions.middleware);
@@ -68,6 +71,13 @@ export function createApp(parts: AppParts): Express {
   app.use(handleErrors(log));
   return app;
 }
+
+/** The name under which the log speaks of a request: the one that the platform's router has given it, or else one of ours. */
+const nameRequest: RequestHandler = (req, _res, next) => {
+  const given = req.get("X-Request-Id");
+  req.id = given && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
+  next();
+};
 
 function secured(production: boolean) {
   return helmet({

@@ -1,6 +1,6 @@
 import type { Metrics } from "../metrics.ts";
 import type { Notice } from "../notifications/inbox.ts";
-import { type Badge, MOST_TOASTS, marksFragment, noticeFragment, summaryFragment } from "./fragments.ts";
+import { type Badge, MOST_TOASTS, marksFrame, noticeFragment, summaryFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -57,7 +57,7 @@ export function writeNotices(
 
 /** Sends read marks, and how the inbox stands, to a page that is open already. */
 export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
-  if (stream.opened) stream.connection.send("inbox", frame("inbox", marksFragment(stream.locale, notices, badge)));
+  if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge));
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */

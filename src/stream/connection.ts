@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { Request, Response } from "express";
 import type { Metrics } from "../metrics.ts";
@@ -18,6 +17,10 @@ export const STREAM_HEAD = {
   // It ends with its connection, so it needs no chunks.
   Connection: "close",
 };
+
+const STREAM_LINES = Object.entries(STREAM_HEAD)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join("");
 
 const streamSockets = new WeakSet<Socket>();
 
@@ -170,10 +173,10 @@ export class Connection {
 }
 
 function headOf(res: Response): string {
-  let head = `HTTP/1.1 200 OK\r\nDate: ${new Date().toUTCString()}\r\n`;
-  const headers: OutgoingHttpHeaders = { ...res.getHeaders(), ...STREAM_HEAD };
-  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
-  return `${head}\r\n`;
+  const lines = [`HTTP/1.1 200 OK\r\nDate: ${new Date().toUTCString()}\r\n${STREAM_LINES}`];
+  for (const name of res.getHeaderNames()) lines.push(`${name}: ${res.getHeader(name)}\r\n`);
+  lines.push("\r\n");
+  return lines.join("");
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Notice } from "../notifications/inbox.ts";
 import type { Reason } from "../notifications/kinds.ts";
 import { rowFor } from "../notifications/rows.ts";
 import { render } from "../views.ts";
-import { frame } from "./frames.ts";
+import { frame, framed } from "./frames.ts";
 
 /** How the badge stands: the count is absolute, the revision tells an older count from a newer. */
 export type Badge = { unseen: number; revision: number };
@@ -20,7 +20,7 @@ const COUNTED = 100;
 export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId">, badge: Badge): string {
   return render("stream/news", locale, {
     rows: [rowFor(notice, locale)],
-    badge: rungBadge(locale, badge),
+    badge: badgeFragment(locale, badge, true),
     summary: null,
   });
 }
@@ -32,7 +32,7 @@ export function prepareNews(locale: string, event: LoggedEvent, reason: Reason):
   const [before = [], after = []] = frame("toast", html, SEQ)
     .split(BADGE as string)
     .map((half) => half.split(SEQ as string));
-  return (seq, badge) => before.join(String(seq)) + rungBadge(locale, badge) + after.join(String(seq));
+  return (seq, badge) => before.join(String(seq)) + badgeFragment(locale, badge, true) + after.join(String(seq));
 }
 
 /**
@@ -43,22 +43,25 @@ export function summaryFragment(locale: string, notices: Notice[], missed: numbe
   const rows = notices.map((notice) => rowFor(notice, locale)).reverse();
   const last = notices.at(-1)?.seq ?? 0;
   const summary = { missed, seq: last, at: new Date() };
-  return render("stream/news", locale, { rows, badge: rungBadge(locale, badge), summary });
+  return render("stream/news", locale, { rows, badge: badgeFragment(locale, badge, true), summary });
 }
 
-/** Read marks and the count, for a person's other tabs. */
-export function marksFragment(locale: string, notices: Notice[], badge: Badge): string {
-  return render("stream/marks", locale, { rows: notices.map((notice) => rowFor(notice, locale)), badge });
+/** Read marks and the count, for a person's other tabs, ready for a stream. */
+export function marksFrame(locale: string, notices: Notice[], badge: Badge): string {
+  const count = badgeFragment(locale, badge, false);
+  if (notices.length === 0) return inboxFrame(count);
+  return frame("inbox", render("stream/marks", locale, { rows: notices.map((one) => rowFor(one, locale)), count }));
 }
 
+const inboxFrame = framed("inbox");
 const badges = new Map<string, string[]>();
 
-/** The badge that has just rung, on one line, so that it fits into any frame. Made once for each count. */
-function rungBadge(locale: string, { unseen, revision }: Badge): string {
-  const key = `${locale} ${unseen}`;
+/** The badge on one line, so that it fits into any frame. Made once for each count. @param rang whether it has just rung */
+function badgeFragment(locale: string, { unseen, revision }: Badge, rang: boolean): string {
+  const key = `${locale} ${rang} ${unseen}`;
   let parts = badges.get(key);
   if (!parts) {
-    const html = render("notifications/badge", locale, { unseen, revision: REVISION, oob: true, rang: true });
+    const html = render("notifications/badge", locale, { unseen, revision: REVISION, oob: true, rang });
     parts = html.replaceAll("\n", " ").split(REVISION as string);
     if (unseen < COUNTED) badges.set(key, parts);
   }

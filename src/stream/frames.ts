@@ -2,7 +2,9 @@ import { createEventBuffer } from "better-sse";
 
 export type StreamEvent = "hello" | "toast" | "inbox" | "market" | "oversight" | "heartbeat" | "signed-out" | "bye";
 
-const asIs = { serializer: (data: unknown) => String(data) };
+// What is written is prepared below: lines without breaks, to be taken as they are.
+const asIs = { serializer: (data: unknown) => String(data), sanitizer: (text: string) => text };
+const BREAK = /\r\n|\r|\n/;
 
 /**
  * One event as it goes over the wire. Every line of the data gets its own prefix, so that nothing people typed can
@@ -13,8 +15,18 @@ export function frame(event: StreamEvent, data: string, id?: number | string): s
   const buffer = createEventBuffer(asIs).event(event);
   if (id !== undefined) buffer.id(String(id));
   // The space keeps a line's own first space: a parser takes one away.
-  for (const line of data.split(/\r\n|\r|\n/)) buffer.data(` ${line}`);
+  if (BREAK.test(data)) for (const line of data.split(BREAK)) buffer.data(` ${line}`);
+  else buffer.data(` ${data}`);
   return buffer.dispatch().read();
+}
+
+/**
+ * An event that is sent over and over, formatted once.
+ * @returns the frame for its data, which must be of our own making and have no line break
+ */
+export function framed(event: StreamEvent): (line: string) => string {
+  const [before, after] = frame(event, "|").split("|");
+  return (line) => before + line + after;
 }
 
 /** How long to wait before coming back, in milliseconds: random, so that nobody does in step. */
@@ -22,7 +34,9 @@ export function randomRetry(): number {
   return 1000 + Math.floor(Math.random() * 4000);
 }
 
+const RETRY = createEventBuffer(asIs).retry(0).dispatch().read().split("0");
+
 /** The same for an EventSource as browsers have it. */
 export function retryFrame(ms: number): string {
-  return createEventBuffer(asIs).retry(ms).dispatch().read();
+  return RETRY.join(String(ms));
 }

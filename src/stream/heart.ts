@@ -1,10 +1,11 @@
-import { frame } from "./frames.ts";
+import { framed } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 
 const TICK_MS = 250;
 const TURNS = 60;
 const TICKS_TO_LOOK = 4;
+const heartbeatFrame = framed("heartbeat");
 
 export type Heart = ReturnType<typeof startHeart>;
 
@@ -22,10 +23,12 @@ export function startHeart(hub: Pick<Hub, "people" | "end" | "lagging">) {
     // Under load each tick comes late, and over sixty of them that adds up to seconds: what is due is told by the clock.
     const due = Math.floor((performance.now() - began) / TICK_MS);
     const looks = Math.floor(due / TICKS_TO_LOOK) > Math.floor(done / TICKS_TO_LOOK);
+    const now = Date.now();
+    const heartbeat = prepareHeartbeat(now);
     for (let tick = Math.max(done + 1, due - TURNS + 1); tick <= due; tick += 1) {
-      for (const stream of turns[tick % TURNS] as Set<Stream>) beat(hub, stream);
+      for (const stream of turns[tick % TURNS] as Set<Stream>) beat(hub, stream, now, heartbeat);
     }
-    if (looks) for (const connection of hub.lagging) connection.look(Date.now());
+    if (looks) for (const connection of hub.lagging) connection.look(now);
     done = due;
   }, TICK_MS);
 
@@ -41,16 +44,29 @@ export function startHeart(hub: Pick<Hub, "people" | "end" | "lagging">) {
   };
 }
 
-function beat(hub: Pick<Hub, "people" | "end">, stream: Stream): void {
+function beat(
+  hub: Pick<Hub, "people" | "end">,
+  stream: Stream,
+  now: number,
+  heartbeat: (last: number) => string,
+): void {
   // Before that a heartbeat would say too early that all has been sent.
   if (!stream.connection.settled) return;
-  const now = Date.now();
   if (now > stream.endsAt) return hub.end(stream, "age", undefined, Math.floor(Math.random() * 1000));
-  sendHeartbeat(hub, stream);
+  stream.connection.send("heartbeat", heartbeat(lastOf(hub, stream)));
 }
 
 /** Tells a stream the latest number there is for it, and the time up to which it has been told of changes. */
 export function sendHeartbeat(hub: Pick<Hub, "people">, stream: Stream): void {
-  const last = hub.people.get(stream.userId)?.last ?? stream.cursor;
-  stream.connection.send("heartbeat", frame("heartbeat", JSON.stringify({ last, at: new Date().toISOString() })));
+  stream.connection.send("heartbeat", prepareHeartbeat(Date.now())(lastOf(hub, stream)));
+}
+
+function lastOf({ people }: Pick<Hub, "people">, { userId, cursor }: Stream): number {
+  return people.get(userId)?.last ?? cursor;
+}
+
+/** The heartbeat of a moment: only the number is left to be filled in. */
+function prepareHeartbeat(at: number): (last: number) => string {
+  const time = new Date(at).toISOString();
+  return (last) => heartbeatFrame(`{"last":${last},"at":"${time}"}`);
 }

@@ -12,7 +12,7 @@ import { note, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, STREAM_HEAD, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
-import { frame, randomRetry, retryFrame } from "./frames.ts";
+import { framed, randomRetry, retryFrame } from "./frames.ts";
 import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
@@ -29,6 +29,8 @@ type Parts = {
   cards: MarketCards;
   reads: Reads;
 };
+
+const helloFrame = framed("hello");
 
 type Joined = { person: Person; stream: Stream };
 
@@ -119,7 +121,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
  */
 function hello({ state, replayed }: Standing, last: number, user: number): string {
   const retry = randomRetry();
-  return retryFrame(retry) + frame("hello", JSON.stringify({ state, replayed, last, user, retry }));
+  return retryFrame(retry) + helloFrame(JSON.stringify({ state, replayed, last, user, retry }));
 }
 
 /** One more than a person may have ends the oldest, which may come back when the others are fewer. */
