@@ -33,7 +33,7 @@ export default {
     await populate(postgres.url, ctx.n);
     await writeFile(addressFile(ctx), postgres.url);
     const env = { PORT: String(ctx.port), DATABASE_URL: postgres.url, REDIS_URL: ctx.redisUrl, SESSION_SECRET: SECRET };
-    const web = launch(ctx.serverCpu, process.execPath, ["src/web.ts"], {
+    const web = launch(ctx.serverCpu, process.execPath, ["--max-semi-space-size=16", "src/web.ts"], {
       cwd: ROOT,
       env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
       log: "stockbell",

@@ -31,6 +31,11 @@ export function render(view: string, locale: string, data: object): string {
   return templates.render(`/${view}`, { ...formatFor(locale), asset, ...data });
 }
 
+/** Text as the templates write it. */
+export function escaped(text: string): string {
+  return templates.config.escapeFunction(text);
+}
+
 /** Answers with a whole page: the reader, the badge and the cursor it was rendered with come along. */
 export function sendPage(req: Request, res: Response, view: string, data: object = {}, status = 200): void {
   const page = { viewer: req.user ?? null, unseen: 0, cursor: 0, path: req.path, renderedAt: new Date().toISOString() };

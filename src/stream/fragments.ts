@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Notice } from "../notifications/inbox.ts";
 import type { Reason } from "../notifications/kinds.ts";
-import { rowFor } from "../notifications/rows.ts";
-import { render } from "../views.ts";
-import { frame, framed } from "./frames.ts";
+import { type Row, rowFor } from "../notifications/rows.ts";
+import { escaped, formatFor, render } from "../views.ts";
+import { frame, framed, inFrame } from "./frames.ts";
 
 /** How the badge stands: the count is absolute, the revision tells an older count from a newer. */
 export type Badge = { unseen: number; revision: number };
@@ -12,9 +12,20 @@ export type Badge = { unseen: number; revision: number };
 /** More than this many missed at once are one summary toast instead of a wall of them. */
 export const MOST_TOASTS = 3;
 
-// They stand for what differs from person to person, and nobody could have typed them.
-const [SEQ, BADGE, REVISION] = ["seq", "badge", "revision"].map((name) => `${name}-${randomBytes(12).toString("hex")}`);
 const COUNTED = 100;
+const STENCILS = 500;
+
+/** What differs from event to event and from person to person: all else of a fragment is the same for all of its kind. */
+type Hole = "seq" | "badge" | "revision" | "headline" | "detail" | "link" | "time" | "said";
+
+// Nobody could have typed them, and no event happens at that time.
+const holes = Object.fromEntries(
+  ["seq", "badge", "revision", "headline", "detail", "link"].map((name) => [
+    name,
+    `${name}-${randomBytes(12).toString("hex")}`,
+  ]),
+) as Record<Exclude<Hole, "time" | "said">, string>;
+const NEVER = new Date(8.64e15);
 
 /** What one notice looks like: the toast, and out of band the badge and the inbox row. */
 export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId">, badge: Badge): string {
@@ -28,11 +39,53 @@ export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId
 /** The same, framed, for whoever is told of an event for the same reason: only number and badge are left to be filled in. */
 export function prepareNews(locale: string, event: LoggedEvent, reason: Reason): (seq: number, badge: Badge) => string {
   const row = rowFor({ seq: 0, reason, event, createdAt: event.occurredAt, readAt: null }, locale);
-  const html = render("stream/news", locale, { rows: [{ ...row, seq: SEQ }], badge: BADGE, summary: null });
-  const [before = [], after = []] = frame("toast", html, SEQ)
-    .split(BADGE as string)
-    .map((half) => half.split(SEQ as string));
-  return (seq, badge) => before.join(String(seq)) + badgeFragment(locale, badge, true) + after.join(String(seq));
+  const [first = "", ...rest] = filled(stencilOf(locale, row, reason), {
+    headline: inFrame(escaped(row.headline)),
+    detail: inFrame(escaped(row.detail ?? "")),
+    link: escaped(row.link),
+    time: row.at.toISOString(),
+    said: escaped(formatFor(locale).dateTime(row.at)),
+  });
+  return (seq, badge) => {
+    let text = first;
+    for (let at = 0; at < rest.length; at += 2) {
+      text += rest[at] === "seq" ? seq : badgeFragment(locale, badge, true);
+      text += rest[at + 1];
+    }
+    return text;
+  };
+}
+
+const stencils = new Map<string, string[]>();
+
+/** A frame of news cut up at its holes: text, name of a hole, text, and so on. Made from the template, once for each look. */
+function stencilOf(locale: string, row: Row, reason: Reason): string[] {
+  const key = `${locale} ${row.kind} ${reason} ${Boolean(row.detail)}`;
+  const known = stencils.get(key);
+  if (known) return known;
+  const { seq, headline, link, badge } = holes;
+  const blank = { ...row, seq, headline, detail: row.detail && holes.detail, link, at: NEVER };
+  const html = render("stream/news", locale, { rows: [blank], badge, summary: null });
+  const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
+  names.set(NEVER.toISOString(), "time").set(escaped(formatFor(locale).dateTime(NEVER)), "said");
+  const pattern = new RegExp(`(${[...names.keys()].map((hole) => RegExp.escape(hole)).join("|")})`);
+  const stencil = frame("toast", html, seq)
+    .split(pattern)
+    .map((part, at) => (at % 2 === 0 ? part : (names.get(part) as Hole)));
+  if (stencils.size < STENCILS) stencils.set(key, stencil);
+  return stencil;
+}
+
+/** The stencil with these words in their holes: text, name of a hole that is left, text, and so on. */
+function filled(stencil: string[], words: Partial<Record<string, string>>): string[] {
+  const parts = [stencil[0] as string];
+  for (let at = 1; at < stencil.length; at += 2) {
+    const [hole, after] = [stencil[at] as string, stencil[at + 1] as string];
+    const word = words[hole];
+    if (word === undefined) parts.push(hole, after);
+    else parts[parts.length - 1] += word + after;
+  }
+  return parts;
 }
 
 /**
@@ -61,8 +114,8 @@ function badgeFragment(locale: string, { unseen, revision }: Badge, rang: boolea
   const key = `${locale} ${rang} ${unseen}`;
   let parts = badges.get(key);
   if (!parts) {
-    const html = render("notifications/badge", locale, { unseen, revision: REVISION, oob: true, rang });
-    parts = html.replaceAll("\n", " ").split(REVISION as string);
+    const html = render("notifications/badge", locale, { unseen, revision: holes.revision, oob: true, rang });
+    parts = html.replaceAll("\n", " ").split(holes.revision);
     if (unseen < COUNTED) badges.set(key, parts);
   }
   return parts.join(String(revision));

@@ -5,6 +5,7 @@ export type StreamEvent = "hello" | "toast" | "inbox" | "market" | "oversight" |
 // What is written is prepared below: lines without breaks, to be taken as they are.
 const asIs = { serializer: (data: unknown) => String(data), sanitizer: (text: string) => text };
 const BREAK = /\r\n|\r|\n/;
+const BREAKS = new RegExp(BREAK, "g");
 
 /**
  * One event as it goes over the wire. Every line of the data gets its own prefix, so that nothing people typed can
@@ -27,6 +28,11 @@ export function frame(event: StreamEvent, data: string, id?: number | string): s
 export function framed(event: StreamEvent): (line: string) => string {
   const [before, after] = frame(event, "|").split("|");
   return (line) => before + line + after;
+}
+
+/** Text as it is to stand in a frame that is made already. */
+export function inFrame(text: string): string {
+  return text.replace(BREAKS, "\ndata: ");
 }
 
 /** How long to wait before coming back, in milliseconds: random, so that nobody does in step. */

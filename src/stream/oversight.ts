@@ -11,7 +11,10 @@ const MOST_AT_ONCE = 200;
  * @param admins their streams, so that an event costs no look at those of everybody else
  */
 export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream>) {
-  const shown = new Map<number, LoggedEvent>();
+  // By id, and no more: of each event that happens something is kept for a while.
+  let shown = new Set<number>();
+  let shownBefore = new Set<number>();
+  let turnedAt = Date.now();
 
   return {
     happened(event: LoggedEvent): void {
@@ -19,16 +22,19 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
     },
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
-      for (const event of shown.values()) if (event.occurredAt < since) shown.delete(event.id);
+      if (turnedAt < since.getTime()) {
+        [shown, shownBefore] = [new Set(), shown];
+        turnedAt = Date.now();
+      }
       if (admins.size === 0) return;
       const events = await readSince(db, since, MOST_AT_ONCE);
-      show(events.filter((event) => !shown.has(event.id)));
+      show(events.filter(({ id }) => !shown.has(id) && !shownBefore.has(id)));
     },
   };
 
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
-    for (const event of events) shown.set(event.id, event);
+    for (const { id } of events) shown.add(id);
     for (const stream of admins) {
       if (stream.opened) stream.connection.send("oversight", oversightFrame(stream.locale, events));
     }

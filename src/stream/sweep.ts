@@ -6,42 +6,52 @@ import type { Hub, HubParts } from "./hub.ts";
 import type { Person, Stream } from "./stream.ts";
 
 const EVERY_MS = 1000;
-const FULL = 5;
+const PARTS = 5;
+const NOTED_EVERY = 30;
 // A transaction may commit this long after the time that it wrote.
 const SLACK_MS = 10_000;
 
 /**
- * Every five seconds, and when the bus comes back: compares what everybody connected here has been told with Postgres,
- * and every stream's session with the store. It finds what the bus has lost, and who has lost the right to listen,
- * whether or not the bus is there. Sessions that seem to have run out are looked at each second.
- * @returns stop()
+ * Every five seconds, a fifth of them each second, and all when the bus comes back: compares what everybody connected
+ * here has been told with Postgres, and every stream's session with the store. It finds what the bus has lost, and who
+ * has lost the right to listen, whether or not the bus is there. Sessions that seem to have run out are looked at each
+ * second. @returns stop()
  */
 export function startSweep(hub: Hub, parts: HubParts): () => void {
   let running = false;
   let round = 0;
   let lookedAt = Date.now();
   const timer = setInterval(async () => {
-    round += 1;
     if (running) return;
     running = true;
-    if (round % FULL === 0) await sweep();
-    else await checkExpired(hub, parts);
+    round += 1;
+    await checkExpired(hub, parts);
+    await sweep(turnOf(PARTS), round % PARTS === 0);
     running = false;
   }, EVERY_MS);
-  parts.bus.onUp(() => void sweep());
+  parts.bus.onUp(() => void sweep([...hub.streams], true));
   return () => clearInterval(timer);
 
-  async function sweep(): Promise<void> {
+  function turnOf(rounds: number): Stream[] {
+    return [...hub.streams].filter(({ turn }) => turn % rounds === round % rounds);
+  }
+
+  async function sweep(streams: Stream[], showsChanges: boolean): Promise<void> {
     try {
       parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
-      await checkSessions(hub, parts, [...hub.streams]);
-      await checkInboxes(hub, parts);
-      const began = Date.now();
-      await hub.showChangesSince(new Date(lookedAt - SLACK_MS));
-      lookedAt = began;
+      await checkSessions(hub, parts, streams);
+      await checkInboxes(hub, parts, streams);
+      if (showsChanges) await showChanges();
+      await noteDelivered(parts.db, peopleOf(hub, turnOf(NOTED_EVERY)));
     } catch (error) {
       parts.log.warn({ err: error }, "the sweep could not reach the database");
     }
+  }
+
+  async function showChanges(): Promise<void> {
+    const began = Date.now();
+    await hub.showChangesSince(new Date(lookedAt - SLACK_MS));
+    lookedAt = began;
   }
 }
 
@@ -81,8 +91,8 @@ async function checkExpired(hub: Hub, parts: HubParts): Promise<void> {
 }
 
 /** Brings up to date whoever has been told less than Postgres has for them. */
-async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
-  const people = [...hub.people.values()];
+async function checkInboxes(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
+  const people = peopleOf(hub, streams);
   if (people.length === 0) return;
   for (const head of await readChangedHeads(db, people)) {
     const person = hub.people.get(head.userId);
@@ -92,15 +102,20 @@ async function checkInboxes(hub: Hub, { db }: HubParts): Promise<void> {
     // Those who have missed a number are told the count with it.
     for (const stream of person.streams) if (stream.cursor >= person.last) sendMarks(stream, [], person);
   }
-  for (const stream of hub.streams) {
-    const person = hub.people.get(stream.userId);
-    if (person && stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
+  for (const person of people) {
+    for (const stream of person.streams) {
+      if (stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
+    }
   }
-  await noteDelivered(db, people);
+}
+
+function peopleOf(hub: Hub, streams: Stream[]): Person[] {
+  return [...new Set(streams.map(({ userId }) => hub.people.get(userId)))].filter((person) => person !== undefined);
 }
 
 /**
- * Because numbers are gapless and sent in order, "delivered up to" is one number for each person. An inbox that is being
+ * Because numbers are gapless and sent in order, "delivered up to" is one number for each person, noted every half
+ * minute. An inbox that is being
  * written to is left to the next sweep: whoever delivers to many locks them in another order, and neither must wait.
  */
 export async function noteDelivered(

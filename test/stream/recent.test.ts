@@ -59,16 +59,16 @@ test("what is made once for all tells each their own number and badge, as if it 
   }
 });
 
-test("the two hundred events heard of last are known, and what was before them is not", () => {
+test("the sixty-four events heard of last are known, and what was before them is not", () => {
   const recent = new RecentEvents();
-  for (let n = 0; n <= 200; n += 1) recent.add({ ...event, id: event.id + n });
+  for (let n = 0; n <= 64; n += 1) recent.add({ ...event, id: event.id + n });
   const frameOf = (eventId: number) =>
     recent.frameOf({ eventId, seq: 1, reason: "watching", unseen: 1, revision: 1 }, "en-GB", {
       unseen: 1,
       revision: 1,
     });
   expect([recent.find(event.id), frameOf(event.id)]).toEqual([undefined, undefined]);
-  expect([frameOf(event.id + 1), frameOf(event.id + 200)]).toEqual([expect.any(String), expect.any(String)]);
+  expect([frameOf(event.id + 1), frameOf(event.id + 64)]).toEqual([expect.any(String), expect.any(String)]);
 });
 
 test("a ring whose event was not heard of is told all the same, to whom it concerns and to nobody else", async () => {
