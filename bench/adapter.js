@@ -73,9 +73,10 @@ export default {
     let events = 0;
     let last = { moment: "", isShared: false };
 
-    function happen(mark, listingId) {
+    function happen(mark, rings = [], listingId = null) {
       events += 1;
-      say("events", eventAbout(events, mark, listingId));
+      const told = rings.map((ring) => ({ eventId: events, reason: "watching", ...ring }));
+      say("events", JSON.stringify({ event: eventAbout(events, mark, listingId), rings: told }));
     }
 
     return {
@@ -84,18 +85,18 @@ export default {
         const moment = mark.slice(0, -6);
         // What everybody is told at one moment is one event, as a listing with many watchers makes it.
         const isShared = moment === last.moment;
-        if (!isShared) happen(mark);
-        else if (!last.isShared) happen(moment + EVERYBODY);
+        const userId = Number(user.slice(1)) + 1;
+        const seq = (numbers.get(userId) ?? 0) + 1;
+        numbers.set(userId, seq);
+        if (isShared && !last.isShared) happen(moment + EVERYBODY);
+        if (isShared) say(`user:${userId}`, `${events} ${seq} watching ${seq} ${seq}`);
+        else happen(mark, [{ userId, seq, unseen: seq, revision: seq }]);
         last = { moment, isShared };
-        const id = Number(user.slice(1)) + 1;
-        const seq = (numbers.get(id) ?? 0) + 1;
-        numbers.set(id, seq);
-        say(`user:${id}`, `${events} ${seq} watching ${seq} ${seq}`);
       },
       async toAll(html) {
         const change = "update listings set title = $1, version = version + 1, updated_at = now() where id = $2";
         await database.query(change, [`Copper cathode ${markIn(html)}`, LISTING]);
-        happen(markIn(html), LISTING);
+        happen(markIn(html), [], LISTING);
       },
       async close() {
         await redis.quit();
@@ -148,11 +149,11 @@ function cookieOf(user) {
   return `stockbell=${encodeURIComponent(`s:${user}.${signature}`)}`;
 }
 
-function eventAbout(id, mark, listingId = null) {
-  return JSON.stringify({
+function eventAbout(id, mark, listingId) {
+  return {
     ...{ id, kind: "listing_withdrawn", actorId: 1, actorCompany: "Sol Metals", enquiryId: null, deliveredAt: null },
     ...{ listingId, occurredAt: new Date(), data: { title: `Copper cathode ${mark}`, sellerId: 1, buyerId: null } },
-  });
+  };
 }
 
 function markIn(html) {

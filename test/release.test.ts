@@ -67,7 +67,7 @@ test("P-03: each line of the Procfile starts node directly, and the three of the
     .split("\n");
   const commands = Object.fromEntries(lines.map((line) => line.split(": ")));
   expect(Object.keys(commands).sort()).toEqual(["release", "web", "worker"]);
-  const fileOf = (kind: string) => /^node (src\/\w+\.ts)$/.exec(commands[kind])?.[1] ?? "";
+  const fileOf = (kind: string) => /^node (?:--[\w-]+=\d+ )?(src\/\w+\.ts)$/.exec(commands[kind])?.[1] ?? "";
   const port = await freePort();
   const env = { DATABASE_URL: url, REDIS_URL: redisUrl(), PORT: String(port) };
   expect((await (await startProcess(fileOf("release"), { env })).exited).code).toBe(0);

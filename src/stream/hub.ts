@@ -1,11 +1,10 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database } from "../db.ts";
-import type { LoggedEvent } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readThese } from "../notifications/inbox.ts";
-import { type Marks, type Ring, readEvent, readPersonal } from "../notifications/messages.ts";
+import { type Marks, type News, type Ring, readNews, readPersonal } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
 import { catchUp, note, sendMarks } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
@@ -163,7 +162,7 @@ export class Hub {
 
   #hear(channel: string, body: string): void {
     if (channel === "control") return this.endStreams(JSON.parse(body));
-    if (channel === "events") return this.#hearEvent(readEvent(body));
+    if (channel === "events") return this.#hearNews(readNews(body));
     const person = this.people.get(Number(channel.slice(5)));
     if (!person) return;
     const message = readPersonal(body);
@@ -171,11 +170,15 @@ export class Hub {
     else void this.#hearMarks(person, message);
   }
 
-  #hearEvent(event: LoggedEvent): void {
+  #hearNews({ event, rings }: News): void {
     this.#recent.add(event);
     // What is said in a thread changes no card: nobody else is to be sent one for it.
     if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
     this.#oversight.happened(event);
+    for (const ring of rings) {
+      const person = this.people.get(ring.userId);
+      if (person) this.#hearRing(person, ring);
+    }
   }
 
   #hearRing(person: Person, ring: Ring): void {

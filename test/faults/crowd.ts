@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { sql } from "kysely";
-import { findEvent } from "../../src/events/log.ts";
-import { writeRing } from "../../src/notifications/messages.ts";
+import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
+import { writeNews, writeRing } from "../../src/notifications/messages.ts";
 import { createCrowd, publishedListing } from "../cast.ts";
 import { createParser, seqsOf } from "../sse.ts";
 import type { World } from "../world.ts";
@@ -115,7 +115,7 @@ export async function createTelling({ db, bus, cast }: World, most: number, titl
       jsonb_build_object('title', ${`${title} `} || n, 'sellerId', ${cast.sol.id}::bigint, 'buyerId', null), now()
     from generate_series(1, ${most}::int) n returning id`.execute(db);
   const first = Math.min(...rows.map(({ id }) => id));
-  const event = JSON.stringify(await findEvent(db, first));
+  const event = writeNews({ event: (await findEvent(db, first)) as LoggedEvent, rings: [] });
   const given = new Map<number, number>();
 
   return {

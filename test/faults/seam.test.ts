@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import type { BusMessage } from "../../src/bus.ts";
-import { findEvent } from "../../src/events/log.ts";
-import { writeRing } from "../../src/notifications/messages.ts";
+import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
+import { writeNews, writeRing } from "../../src/notifications/messages.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import type { SseClient } from "../sse.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
     select 'listing_withdrawn', ${world.cast.sol.id}, ${listing.id}, jsonb_build_object('title', 'Copper ' || n, 'sellerId', ${world.cast.sol.id}::bigint, 'buyerId', null), now()
     from generate_series(1, ${BEFORE + LIVE}::int) n returning id`.execute(world.db);
   firstEvent = Math.min(...rows.map(({ id }) => id));
-  event = JSON.stringify(await findEvent(world.db, firstEvent));
+  event = writeNews({ event: (await findEvent(world.db, firstEvent)) as LoggedEvent, rings: [] });
 });
 afterAll(async () => {
   await server.close();

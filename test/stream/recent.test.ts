@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Bus } from "../../src/bus.ts";
+import type { Viewer } from "../../src/access.ts";
+import type { Bus, BusMessage } from "../../src/bus.ts";
 import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { deliverEvent } from "../../src/notifications/deliver.ts";
 import type { Reason } from "../../src/notifications/kinds.ts";
+import { readNews, writeRing } from "../../src/notifications/messages.ts";
 import { noticeFragment } from "../../src/stream/fragments.ts";
 import { frame } from "../../src/stream/frames.ts";
 import { RecentEvents } from "../../src/stream/recent.ts";
-import { publishedListing } from "../cast.ts";
+import { createPerson, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
@@ -78,9 +80,13 @@ test("a ring whose event was not heard of is told all the same, to whom it conce
     [cast.bea, cast.otto, cast.rita].map(async (person) => server.stream(await server.signIn(person))),
   );
   if (!bea || !otto || !rita) throw new Error("somebody is missing");
+  // As it is when they are many: each ring on its person's own channel, and the event was lost.
   const deaf: Bus = {
     ...world.bus,
-    publish: (messages) => world.bus.publish(messages.filter(({ channel }) => channel !== "events")),
+    publish: ([news]) => {
+      const rings = readNews(news?.body ?? "").rings;
+      return world.bus.publish(rings.map((ring) => ({ channel: `user:${ring.userId}`, body: writeRing(ring) })));
+    },
   };
   await deliverEvent({ db, bus: deaf, log }, unheard.id);
   const toBea = await bea.next(named("toast"));
@@ -88,4 +94,26 @@ test("a ring whose event was not heard of is told all the same, to whom it conce
   expect(toBea.data).toContain("reserved Tin ingots for you");
   expect(toOtto.data).toContain("reserved Tin ingots<");
   expect(rita.events.filter(named("toast"))).toEqual([]);
+});
+
+test("where more are told than rings go with an event, each is rung for on their own channel, and nobody else", async () => {
+  const { db, cast, log } = world;
+  const event = await reservation("Lead sheet");
+  const crowd = await Promise.all(Array.from({ length: 25 }, () => createPerson(db, { role: "buyer" })));
+  for (const person of crowd) await watchListing(db, person, event.listingId as number);
+  const [one, rita] = await Promise.all(
+    [crowd[0], cast.rita].map(async (person) => server.stream(await server.signIn(person as Viewer))),
+  );
+  const said: BusMessage[] = [];
+  const heard: Bus = {
+    ...world.bus,
+    publish: (messages) => {
+      said.push(...messages);
+      return world.bus.publish(messages);
+    },
+  };
+  await deliverEvent({ db, bus: heard, log }, event.id);
+  expect((await one?.next(named("toast")))?.data).toContain("reserved Lead sheet<");
+  expect(said).toHaveLength(1 + 25 + 2);
+  expect(rita?.events.filter(named("toast"))).toEqual([]);
 });
