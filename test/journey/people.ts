@@ -63,8 +63,9 @@ export async function actAs({ page }: AtBrowser, status: string, id: number, buy
     box.open = true;
     const field = box.querySelector("[name=buyer]");
     if (field) field.value = given;
-    (globalThis as unknown as Clicking).clicked = new Promise((resolve) => {
+    (globalThis as unknown as Clicking).clicked = new Promise((resolve, reject) => {
       element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });
+      setTimeout(() => reject(new Error("the click did not reach the button")), 10_000);
     });
     element.scrollIntoView({ block: "center" });
     return element.getBoundingClientRect().toJSON();

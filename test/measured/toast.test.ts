@@ -24,7 +24,7 @@ type Watching = { told: Promise<number> };
 async function noteNextToast({ page }: AtBrowser): Promise<void> {
   await page.evaluate(() => {
     const { document, MutationObserver } = globalThis as unknown as DomParts;
-    (globalThis as unknown as Watching).told = new Promise((resolve) => {
+    (globalThis as unknown as Watching).told = new Promise((resolve, reject) => {
       const known = document.querySelector(".toast");
       const observer = new MutationObserver(() => {
         if (document.querySelector(".toast") === known) return;
@@ -32,6 +32,8 @@ async function noteNextToast({ page }: AtBrowser): Promise<void> {
         resolve(performance.timeOrigin + performance.now());
       });
       observer.observe(document.querySelector("#toasts"), { childList: true });
+      // Says what did not come, where else the whole test would only take too long.
+      setTimeout(() => reject(new Error("no toast came within ten seconds")), 10_000);
     });
   });
 }
