@@ -1,0 +1,115 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { LoggedEvent } from "../src/events/log.ts";
+import { writeNews, writeRing } from "../src/notifications/messages.ts";
+import { atRate, costOf, cpuMs, nowUs, pssKib } from "./proc.ts";
+import { type Crowd, type Stage, startCrowd } from "./stage.ts";
+
+export type Kind = "raw" | "web";
+/** CPU in ms for a thousand deliveries; the times from publishing to arrival in ms. */
+export type Deliveries = { p50: number; p99: number; last: number; cpu: number; lost: number };
+export type PersonFigures = {
+  people: number;
+  openSeconds: number;
+  /** CPU in ms for a thousand openings. */
+  openCpu: number;
+  kibEach: number;
+  /** CPU in seconds for a person who is connected for an hour and told nothing. */
+  idleCpuHour: number;
+  rates: Record<number, Deliveries>;
+  /** One event to all of them. */
+  all: Deliveries;
+};
+
+/** What people who are connected cost a server, and what it costs to tell them: as the worker publishes it, or raw. */
+export async function measurePerson(
+  stage: Stage,
+  kind: Kind,
+  people: number,
+  { rates = [2000, 10_000], seconds = 4, idleSeconds = 15 } = {},
+): Promise<PersonFigures> {
+  const server = await stage[kind]();
+  const crowd = await startCrowd();
+  try {
+    await pause(1000);
+    const before = pssKib(server.pid);
+    let openSeconds = 0;
+    const openCpu = await costOf(server.pid, async () => {
+      openSeconds = await crowd.open(stage.seats(server.port, 1, people));
+    });
+    await pause(3000);
+    const kibEach = (pssKib(server.pid) - before) / people;
+    const idle = await costOf(server.pid, () => pause(idleSeconds * 1000));
+    const tell = createTelling(stage, kind);
+    await deliver(crowd, server.pid, 500, () => atRate(500, 1, () => tell.one(1 + Math.floor(Math.random() * people))));
+    const told: Record<number, Deliveries> = {};
+    for (const rate of rates) {
+      const toAnybody = () => atRate(rate, seconds, () => tell.one(1 + Math.floor(Math.random() * people)));
+      told[rate] = await deliver(crowd, server.pid, rate * seconds, toAnybody);
+    }
+    const all = await deliver(crowd, server.pid, people, async () => tell.all(people));
+    return {
+      people,
+      openSeconds,
+      openCpu: (openCpu / people) * 1000,
+      kibEach,
+      idleCpuHour: (idle / 1000 / people / idleSeconds) * 3600,
+      rates: told,
+      all,
+    };
+  } finally {
+    await crowd.stop();
+    await server.stop("SIGKILL");
+  }
+}
+
+async function deliver(crowd: Crowd, pid: number, count: number, tell: () => Promise<unknown>): Promise<Deliveries> {
+  await crowd.listen();
+  const before = cpuMs(pid);
+  await tell();
+  await crowd.heard(count);
+  await pause(100);
+  const cpu = ((cpuMs(pid) - before) / count) * 1000;
+  const { p50, p99, max, received } = await crowd.report();
+  return { p50, p99, last: max, cpu, lost: count - received };
+}
+
+function createTelling({ bell }: Stage, kind: Kind) {
+  const numbers = new Map<number, number>();
+  let events = 0;
+
+  const ringFor = (userId: number, eventId: number) => {
+    const seq = (numbers.get(userId) ?? 0) + 1;
+    numbers.set(userId, seq);
+    return { userId, eventId, seq, reason: "watching" as const, unseen: seq, revision: seq };
+  };
+  const happen = (): LoggedEvent => {
+    events += 1;
+    const data = { title: `Copper cathode @${nowUs()}@`, sellerId: 0, buyerId: null };
+    return {
+      ...{ id: events, kind: "listing_withdrawn", actorId: 0, actorCompany: "Sol Metals", listingId: null, data },
+      ...{ enquiryId: null, occurredAt: new Date(), deliveredAt: null },
+    } as unknown as LoggedEvent;
+  };
+  const say = (channel: string, body: string) => void bell.publish(channel, body).catch(() => {});
+
+  return {
+    one(userId: number): void {
+      if (kind === "raw") return say(`raw:${userId}`, rawToast());
+      const event = happen();
+      say("stockbell:events", writeNews({ event, rings: [ringFor(userId, event.id)] }));
+    },
+    all(people: number): void {
+      const event = happen();
+      if (kind === "web") say("stockbell:events", writeNews({ event, rings: [] }));
+      for (let userId = 1; userId <= people; userId += 1) {
+        if (kind === "raw") say(`raw:${userId}`, rawToast());
+        else say(`stockbell:user:${userId}`, writeRing(ringFor(userId, event.id)));
+      }
+    },
+  };
+}
+
+/** As long as what the peers of the table are sent. */
+function rawToast(): string {
+  return `<div class="toast" role="status">Copper cathode @${nowUs()}@ ${"x".repeat(540)}</div>`;
+}
