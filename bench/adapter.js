@@ -66,32 +66,37 @@ export default {
   async publisher(ctx) {
     const redis = new Redis(ctx.redisUrl, { enableAutoPipelining: true });
     await redis.ping();
+    const { writeNews } = await import("../src/notifications/messages.ts");
     const database = new pg.Client(await readFile(addressFile(ctx), "utf8"));
     await database.connect();
     const say = (channel, body) => void redis.publish(`stockbell:${channel}`, body).catch(() => {});
     const numbers = new Map();
     let events = 0;
-    let last = { moment: "", isShared: false };
+    let gathered = { moment: "", rings: [] };
 
     function happen(mark, rings = [], listingId = null) {
       events += 1;
       const told = rings.map((ring) => ({ eventId: events, reason: "watching", ...ring }));
-      say("events", JSON.stringify({ event: eventAbout(events, mark, listingId), rings: told }));
+      for (const body of writeNews(eventAbout(events, mark, listingId), told)) say("events", body);
+    }
+
+    function ringFor(user) {
+      const userId = Number(user.slice(1)) + 1;
+      const seq = (numbers.get(userId) ?? 0) + 1;
+      numbers.set(userId, seq);
+      return { userId, seq, unseen: seq, revision: seq };
     }
 
     return {
+      // What everybody is told at one moment is one event, as a listing with many watchers makes it.
       toUser(user, html) {
         const mark = markIn(html);
         const moment = mark.slice(0, -6);
-        // What everybody is told at one moment is one event, as a listing with many watchers makes it.
-        const isShared = moment === last.moment;
-        const userId = Number(user.slice(1)) + 1;
-        const seq = (numbers.get(userId) ?? 0) + 1;
-        numbers.set(userId, seq);
-        if (isShared && !last.isShared) happen(moment + EVERYBODY);
-        if (isShared) say(`user:${userId}`, `${events} ${seq} watching ${seq} ${seq}`);
-        else happen(mark, [{ userId, seq, unseen: seq, revision: seq }]);
-        last = { moment, isShared };
+        if (moment !== gathered.moment) gathered = { moment, mark, rings: [] };
+        gathered.rings.push(ringFor(user));
+        const { rings } = gathered;
+        if (rings.length > 1) return;
+        setImmediate(() => happen(rings.length > 1 ? moment + EVERYBODY : mark, rings));
       },
       async toAll(html) {
         const change = "update listings set title = $1, version = version + 1, updated_at = now() where id = $2";

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LoggedEvent } from "../src/events/log.ts";
-import { writeNews, writeRing } from "../src/notifications/messages.ts";
+import { writeNews } from "../src/notifications/messages.ts";
 import { atRate, costOf, cpuMs, nowUs, pssKib } from "./proc.ts";
 import { type Crowd, type Stage, startCrowd } from "./stage.ts";
 
@@ -92,19 +92,20 @@ function createTelling({ bell }: Stage, kind: Kind) {
   };
   const say = (channel: string, body: string) => void bell.publish(channel, body).catch(() => {});
 
+  const sayNews = (userIds: number[]) => {
+    const event = happen();
+    for (const body of writeNews(event, userIds.map((id) => ringFor(id, event.id)))) say("stockbell:events", body); // biome-ignore format: one line
+  };
+
   return {
     one(userId: number): void {
-      if (kind === "raw") return say(`raw:${userId}`, rawToast());
-      const event = happen();
-      say("stockbell:events", writeNews({ event, rings: [ringFor(userId, event.id)] }));
+      if (kind === "raw") say(`raw:${userId}`, rawToast());
+      else sayNews([userId]);
     },
     all(people: number): void {
-      const event = happen();
-      if (kind === "web") say("stockbell:events", writeNews({ event, rings: [] }));
-      for (let userId = 1; userId <= people; userId += 1) {
-        if (kind === "raw") say(`raw:${userId}`, rawToast());
-        else say(`stockbell:user:${userId}`, writeRing(ringFor(userId, event.id)));
-      }
+      const userIds = Array.from({ length: people }, (_, n) => n + 1);
+      if (kind === "web") sayNews(userIds);
+      else for (const userId of userIds) say(`raw:${userId}`, rawToast());
     },
   };
 }

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
-import type { Bus, BusMessage } from "../bus.ts";
+import type { Bus } from "../bus.ts";
 import type { Database, Db, Trx } from "../db.ts";
 import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
-import { writeNews, writeRing } from "./messages.ts";
+import { writeNews } from "./messages.ts";
 import { type Delivery, store } from "./store.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
@@ -13,8 +13,6 @@ type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
 
 // How often a lane waits for an error to pass, about ten seconds in all, before it goes on without the event.
 const PATIENCE = 2;
-// So many rings go with their event: every web process reads them, whoever is connected to it.
-const FEW = 20;
 
 /**
  * Tells of an event everybody whom it concerns: stores their notifications, each with its recipient's next number, and
@@ -136,9 +134,7 @@ async function announceAgain(parts: Parts, event: LoggedEvent): Promise<void> {
 
 async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Delivery[]): Promise<void> {
   const rings = deliveries.map((delivery) => ({ eventId: event.id, ...delivery }));
-  const few = rings.length <= FEW;
-  const messages: BusMessage[] = [{ channel: "events", body: writeNews({ event, rings: few ? rings : [] }) }];
-  if (!few) for (const one of rings) messages.push({ channel: `user:${one.userId}`, body: writeRing(one) });
+  const messages = writeNews(event, rings).map((body) => ({ channel: "events", body }));
   // A bell that cannot ring is not a failure: what is stored is found by the next sweep.
   await bus.publish(messages).catch((error) => log.debug({ err: error, event: event.id }, "the bus did not ring"));
 }

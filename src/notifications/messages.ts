@@ -1,25 +1,42 @@
 import type { LoggedEvent } from "../events/log.ts";
 import type { Reason } from "./kinds.ts";
 
-// What the bus carries. An event goes once to every web process, on the channel "events", with a ring for each person
-// whom it concerns. Where they are many, it goes alone, and each ring after it on its person's own channel: a few words,
-// so that ten thousand of them cost little to write, and to read only where their people are.
+// What the bus carries. On the channel "events" every web process hears of each event, with a ring for each person whom
+// it concerns; on a person's own channel, of what they have marked in one of their tabs.
 
 /** One recipient's number for an event, and how their inbox stands with it. */
-export type Ring = { eventId: number; seq: number; reason: Reason; unseen: number; revision: number };
+export type Ring = {
+  userId: number;
+  eventId: number;
+  seq: number;
+  reason: Reason;
+  unseen: number;
+  revision: number;
+};
+
+/** An event with its rings, or more rings of one that has been told of already. */
+export type News = { event: LoggedEvent | null; rings: Ring[] };
 
 /** Marks have changed in one of a person's tabs. */
 export type Marks = { unseen: number; revision: number; lastSeq: number; seqs: number[] };
 
-/** An event, and the rings that go with it. */
-export type News = { event: LoggedEvent; rings: (Ring & { userId: number })[] };
+const RINGS_IN_ONE = 500;
 
-export function writeNews(news: News): string {
-  return JSON.stringify(news);
+/** What to publish of an event: rings by the hundred, since ten thousand messages would cost more than what they say. */
+export function writeNews(event: LoggedEvent, rings: Ring[]): string[] {
+  const news: News[] = [{ event, rings: rings.slice(0, RINGS_IN_ONE) }];
+  for (let at = RINGS_IN_ONE; at < rings.length; at += RINGS_IN_ONE) {
+    news.push({ event: null, rings: rings.slice(at, at + RINGS_IN_ONE) });
+  }
+  return news.map((one) => JSON.stringify(one));
 }
 
-export function writeRing({ eventId, seq, reason, unseen, revision }: Ring): string {
-  return `${eventId} ${seq} ${reason} ${unseen} ${revision}`;
+/** What a message on the channel "events" says. */
+export function readNews(body: string): News {
+  const news: News = JSON.parse(body);
+  // In JSON a time is text.
+  if (news.event) news.event.occurredAt = new Date(news.event.occurredAt);
+  return news;
 }
 
 export function writeMarks({ unseen, revision, lastSeq, seqs }: Marks): string {
@@ -27,22 +44,6 @@ export function writeMarks({ unseen, revision, lastSeq, seqs }: Marks): string {
 }
 
 /** What a message on a person's channel says. */
-export function readPersonal(body: string): Ring | Marks {
-  if (body.startsWith("{")) return JSON.parse(body);
-  const [eventId, seq, reason, unseen, revision] = body.split(" ");
-  return {
-    eventId: Number(eventId),
-    seq: Number(seq),
-    reason: reason as Reason,
-    unseen: Number(unseen),
-    revision: Number(revision),
-  };
-}
-
-/** What a message on the channel "events" says. */
-export function readNews(body: string): News {
-  const news: News = JSON.parse(body);
-  // In JSON a time is text.
-  news.event.occurredAt = new Date(news.event.occurredAt);
-  return news;
+export function readMarks(body: string): Marks {
+  return JSON.parse(body);
 }

@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database } from "../db.ts";
+import type { LoggedEvent } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { readThese } from "../notifications/inbox.ts";
-import { type Marks, type News, type Ring, readNews, readPersonal } from "../notifications/messages.ts";
+import { type Marks, type News, type Ring, readMarks, readNews } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
 import { catchUp, note, sendMarks } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
@@ -24,6 +25,8 @@ const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
 const SUBSCRIBED_MS = 250;
+const FEW_RINGS = 20;
+const RINGS_AT_ONCE = 250;
 
 /**
  * All streams of one web process: who is connected, what each has been told, and what must be told next. The bus is its
@@ -40,6 +43,8 @@ export class Hub {
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
   readonly #heart: Heart;
+  /** Rings of an event that concerns many. */
+  #line: Ring[] = [];
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -164,24 +169,39 @@ export class Hub {
     if (channel === "control") return this.endStreams(JSON.parse(body));
     if (channel === "events") return this.#hearNews(readNews(body));
     const person = this.people.get(Number(channel.slice(5)));
-    if (!person) return;
-    const message = readPersonal(body);
-    if ("seq" in message) this.#hearRing(person, message);
-    else void this.#hearMarks(person, message);
+    if (person) void this.#hearMarks(person, readMarks(body));
   }
 
   #hearNews({ event, rings }: News): void {
+    if (event) this.#hearEvent(event);
+    if (rings.length <= FEW_RINGS) for (const ring of rings) this.#hearRing(ring);
+    else this.#waitInLine(rings);
+  }
+
+  #hearEvent(event: LoggedEvent): void {
     this.#recent.add(event);
     // What is said in a thread changes no card: nobody else is to be sent one for it.
     if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
     this.#oversight.happened(event);
-    for (const ring of rings) {
-      const person = this.people.get(ring.userId);
-      if (person) this.#hearRing(person, ring);
-    }
   }
 
-  #hearRing(person: Person, ring: Ring): void {
+  /** To ring for ten thousand takes a while, in which others have something to be told as well. */
+  #waitInLine(rings: Ring[]): void {
+    const isFirst = this.#line.length === 0;
+    for (const ring of rings) this.#line.push(ring);
+    if (isFirst) setImmediate(() => this.#ringNext(0));
+  }
+
+  #ringNext(from: number): void {
+    const to = Math.min(from + RINGS_AT_ONCE, this.#line.length);
+    for (const ring of this.#line.slice(from, to)) this.#hearRing(ring);
+    if (to < this.#line.length) setImmediate(() => this.#ringNext(to));
+    else this.#line = [];
+  }
+
+  #hearRing(ring: Ring): void {
+    const person = this.people.get(ring.userId);
+    if (!person) return;
     note(person, { lastSeq: ring.seq, unseen: ring.unseen, revision: ring.revision });
     for (const stream of person.streams) {
       // While a slow database is being read, what is next in line goes out all the same.

@@ -17,6 +17,7 @@ export type MarketCards = {
 const INTERVAL_MS = 250;
 const MOST_AT_ONCE = 100;
 const MOST_IN_SWEEP = 1000;
+const STREAMS_AT_ONCE = 250;
 
 /**
  * The cards of listings that changed, on every page that shows one. At most four messages a second for each stream
@@ -27,6 +28,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   const shown = new Map<number, Card>();
   let timer: NodeJS.Timeout | null = null;
   let flushedAt = 0;
+  let showing = Promise.resolve();
   // Those who come back together went together: what changed since then is read and rendered once for all of them.
   const sinceSecond = together(async (seconds: number[]) => {
     const read = seconds.map(async (second) => {
@@ -54,7 +56,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     async showAllSince(since: Date): Promise<void> {
       for (const card of shown.values()) if (card.updatedAt < since) shown.delete(card.id);
       const found = await cards.changedSince(since, MOST_IN_SWEEP);
-      showAll(found.filter((card) => (shown.get(card.id)?.version ?? 0) < card.version));
+      await showAll(found.filter((card) => (shown.get(card.id)?.version ?? 0) < card.version));
     },
     stop(): void {
       if (timer) clearTimeout(timer);
@@ -66,17 +68,30 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
     changed.clear();
     flushedAt = Date.now();
     try {
-      showAll(await cards.find(told));
+      await showAll(await cards.find(told));
     } catch (error) {
       log.warn({ err: error }, "changed cards could not be read");
     }
     timer = changed.size > 0 ? setTimeout(() => void flush(), INTERVAL_MS) : null;
   }
 
-  function showAll(found: Card[]): void {
+  /** One after the other, so that no card is followed by an older one. */
+  function showAll(found: Card[]): Promise<void> {
+    const shown = showing.then(() => showEach(found));
+    showing = shown.catch(() => {});
+    return shown;
+  }
+
+  /** To ten thousand streams it takes a while, in which others have something to be told as well. */
+  async function showEach(found: Card[]): Promise<void> {
     const memory = newMemory();
     for (const card of found) shown.set(card.id, card);
-    for (const stream of streams) send(stream, found, memory);
+    let sent = 0;
+    for (const stream of streams) {
+      sent += 1;
+      if (sent % STREAMS_AT_ONCE === 0) await new Promise(setImmediate);
+      send(stream, found, memory);
+    }
   }
 }
 

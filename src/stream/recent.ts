@@ -22,7 +22,7 @@ export class RecentEvents {
   }
 
   /** @returns the frame that tells of a ring, or undefined when its event is none of these and has to be read */
-  frameOf(ring: Ring, locale: string, badge: Badge): string | undefined {
+  frameOf(ring: Omit<Ring, "userId">, locale: string, badge: Badge): string | undefined {
     const known = this.#at(ring.eventId);
     if (!known) return undefined;
     const key = `${ring.reason} ${locale}`;

@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { sql } from "kysely";
 import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
-import { writeNews, writeRing } from "../../src/notifications/messages.ts";
+import { type Ring, writeNews } from "../../src/notifications/messages.ts";
 import { createCrowd, publishedListing } from "../cast.ts";
 import { createParser, seqsOf } from "../sse.ts";
 import type { World } from "../world.ts";
@@ -115,7 +115,7 @@ export async function createTelling({ db, bus, cast }: World, most: number, titl
       jsonb_build_object('title', ${`${title} `} || n, 'sellerId', ${cast.sol.id}::bigint, 'buyerId', null), now()
     from generate_series(1, ${most}::int) n returning id`.execute(db);
   const first = Math.min(...rows.map(({ id }) => id));
-  const event = writeNews({ event: (await findEvent(db, first)) as LoggedEvent, rings: [] });
+  const event = (await findEvent(db, first)) as LoggedEvent;
   const given = new Map<number, number>();
 
   return {
@@ -131,20 +131,20 @@ export async function createTelling({ db, bus, cast }: World, most: number, titl
         select user_id, last_seq - n, ${first} + last_seq - n - 1, 'watching' from bumped, generate_series(0, ${times - 1}::int) n`.execute(
         db,
       );
-      const messages = [{ channel: "events", body: event }];
+      const rings: Ring[] = [];
       for (const id of people) {
         const before = given.get(id) ?? 0;
         given.set(id, before + times);
         for (let seq = before + 1; seq <= before + times; seq += 1) {
           about(id, seq);
-          messages.push({ channel: `user:${id}`, body: bell(seq) });
+          rings.push(bell(id, seq));
         }
       }
-      await bus.publish(messages);
+      await bus.publish(writeNews(event, rings).map((body) => ({ channel: "events", body })));
     },
   };
 
-  function bell(seq: number): string {
-    return writeRing({ eventId: first, seq, reason: "watching", unseen: seq, revision: seq });
+  function bell(userId: number, seq: number): Ring {
+    return { userId, eventId: first, seq, reason: "watching", unseen: seq, revision: seq };
   }
 }

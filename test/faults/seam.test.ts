@@ -1,9 +1,8 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
-import type { BusMessage } from "../../src/bus.ts";
 import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
-import { writeNews, writeRing } from "../../src/notifications/messages.ts";
+import { type Ring, writeNews } from "../../src/notifications/messages.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import type { SseClient } from "../sse.ts";
@@ -17,7 +16,7 @@ const SEEDS = sized(100, 8);
 let world: World;
 let server: TestServer;
 let firstEvent: number;
-let event: string;
+let event: LoggedEvent;
 
 beforeAll(async () => {
   world = await createWorld();
@@ -28,7 +27,7 @@ beforeAll(async () => {
     select 'listing_withdrawn', ${world.cast.sol.id}, ${listing.id}, jsonb_build_object('title', 'Copper ' || n, 'sellerId', ${world.cast.sol.id}::bigint, 'buyerId', null), now()
     from generate_series(1, ${BEFORE + LIVE}::int) n returning id`.execute(world.db);
   firstEvent = Math.min(...rows.map(({ id }) => id));
-  event = writeNews({ event: (await findEvent(world.db, firstEvent)) as LoggedEvent, rings: [] });
+  event = (await findEvent(world.db, firstEvent)) as LoggedEvent;
 });
 afterAll(async () => {
   await server.close();
@@ -55,11 +54,18 @@ async function ring(person: Viewer, from: number, count: number, random: () => n
     if (chance > 0.9) bells.push(seq);
   }
   bells.sort(() => random() - 0.5);
-  await world.bus.publish([{ channel: "events", body: event }, ...bells.map((seq) => bell(person, seq))]);
+  await publish(bells.map((seq) => bell(person, seq)));
 }
 
-function bell({ id }: Viewer, seq: number, badge = { unseen: seq, revision: seq }): BusMessage {
-  return { channel: `user:${id}`, body: writeRing({ eventId: firstEvent, seq, reason: "watching", ...badge }) };
+function bell({ id }: Viewer, seq: number, badge = { unseen: seq, revision: seq }): Ring {
+  return { userId: id, eventId: firstEvent, seq, reason: "watching", ...badge };
+}
+
+// One by one, as of many events: they may overtake each other.
+async function publish(rings: Ring[]): Promise<void> {
+  await world.bus.publish(
+    rings.flatMap((ring) => writeNews(event, [ring]).map((body) => ({ channel: "events", body }))),
+  );
 }
 
 async function run(seed: number): Promise<SseClient> {
@@ -75,7 +81,7 @@ async function run(seed: number): Promise<SseClient> {
     seq += count;
   }
   // The last bell always rings, as the sweep would.
-  await world.bus.publish([bell(person, BEFORE + LIVE, { unseen: 0, revision: 9999 })]);
+  await publish([bell(person, BEFORE + LIVE, { unseen: 0, revision: 9999 })]);
   const client = await opening;
   await client.next(({ id }) => id === String(BEFORE + LIVE));
   return client;
