@@ -14,6 +14,7 @@ export type Ask =
 type Ear = Seat & { open: boolean; last: number; rest: string; socket: Socket };
 
 const TOAST = /\nid:(\d+)\n|@(\d{10,})@|datetime="([^"]+)"/g;
+const TOASTS = ["event:toast", "event: toast"].map((name) => Buffer.from(name));
 // The clock of the events, which is the machine's, beside the one that processes share.
 const WALL_US = Date.now() * 1000 - nowUs();
 const buffer = Buffer.allocUnsafe(256 * 1024);
@@ -28,7 +29,7 @@ function open(seat: Seat, at: number, comeBack: boolean, opened: () => void): vo
     // So that there are ports enough.
     localAddress: `127.0.0.${2 + (at % 16)}`,
     noDelay: true,
-    onread: { buffer, callback: (size) => hear(ear, buffer.toString("latin1", 0, size), opened) },
+    onread: { buffer, callback: (size) => hear(ear, buffer.subarray(0, size), opened) },
   });
   const ear: Ear = { ...seat, open: false, last: seat.cursor, rest: "", socket };
   ears[at] = ear;
@@ -41,8 +42,17 @@ function open(seat: Seat, at: number, comeBack: boolean, opened: () => void): vo
   socket.write(`GET ${seat.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${seat.cookie}\r\n${cursor}\r\n`);
 }
 
-function hear(ear: Ear, bytes: string, opened: () => void): boolean {
-  const text = ear.rest + bytes;
+function hear(ear: Ear, bytes: Buffer, opened: () => void): boolean {
+  // Cards and heartbeats come to everybody, and are not what is timed.
+  if (
+    ear.open &&
+    ear.rest === "" &&
+    bytes.at(-1) === 10 &&
+    bytes.at(-2) === 10 &&
+    !TOASTS.some((name) => bytes.includes(name))
+  )
+    return true;
+  const text = ear.rest + bytes.toString("latin1");
   const end = text.lastIndexOf("\n\n");
   ear.rest = end < 0 ? text : text.slice(end + 2);
   if (end < 0) return true;

@@ -4,6 +4,9 @@ import { relistListing, withdrawListing } from "../src/marketplace/withdrawal.ts
 import { atRate, costOf, cpuMs, repeat, treeCpuMs } from "./proc.ts";
 import { type Stage, startCrowd } from "./stage.ts";
 
+// Changes a second of another listing, which two hundred others hear of.
+const OTHERS_RATE = 4;
+
 type Stock = { id: number; sellerId: number; version: number };
 
 export type ManyFigures = {
@@ -43,7 +46,7 @@ export async function measureMany(stage: Stage, watchers: number, rounds: number
     await others.listen();
     let last = Promise.resolve();
     for (let n = 0; n < rounds; n += 1) {
-      const meanwhile = atRate(10, 3, () => {
+      const meanwhile = atRate(OTHERS_RATE, 3, () => {
         last = last.then(() => move(db, quiet));
       });
       await pause(1000);
@@ -51,7 +54,7 @@ export async function measureMany(stage: Stage, watchers: number, rounds: number
       await meanwhile;
     }
     await last;
-    await others.heard(200 * 30 * rounds, 5000);
+    await others.heard(200 * 3 * OTHERS_RATE * rounds, 5000);
     const wrong = await countWrong(stage, watchers, 3 + 2 * rounds);
     return {
       ...{ watchers, lasts, clicks, wrong, othersP99: (await others.report()).p99 },

@@ -28,6 +28,8 @@ export async function startStage(people: number) {
   const running: { stop(signal: NodeJS.Signals): Promise<unknown> }[] = [];
   await migrate({ databaseUrl: postgres.url, databaseCa: undefined, unverifiedTls: [] });
   const pool = new pg.Pool({ connectionString: postgres.url, max: 20 });
+  // Its connections end with the server.
+  pool.on("error", () => {});
   await populate(pool, people);
   const postgresPid = Number((await readFile(join(folder, "postgres", "postmaster.pid"), "utf8")).split("\n")[0]);
   const bell = new Redis(redis.url, { enableAutoPipelining: true });

@@ -43,8 +43,8 @@ export class Hub {
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
   readonly #heart: Heart;
-  /** Rings of an event that concerns many. */
-  #line: Ring[] = [];
+  /** Rings that wait, by their event. */
+  readonly #line = new Map<number, Ring[]>();
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -185,18 +185,19 @@ export class Hub {
     this.#oversight.happened(event);
   }
 
-  /** To ring for ten thousand takes a while, in which others have something to be told as well. */
+  /** To ring for ten thousand takes a while, in which others have something to be told as well: events take turns. */
   #waitInLine(rings: Ring[]): void {
-    const isFirst = this.#line.length === 0;
-    for (const ring of rings) this.#line.push(ring);
-    if (isFirst) setImmediate(() => this.#ringNext(0));
+    if (this.#line.size === 0) setImmediate(() => this.#ringNext());
+    const eventId = rings[0]?.eventId ?? 0;
+    this.#line.set(eventId, [...(this.#line.get(eventId) ?? []), ...rings]);
   }
 
-  #ringNext(from: number): void {
-    const to = Math.min(from + RINGS_AT_ONCE, this.#line.length);
-    for (const ring of this.#line.slice(from, to)) this.#hearRing(ring);
-    if (to < this.#line.length) setImmediate(() => this.#ringNext(to));
-    else this.#line = [];
+  #ringNext(): void {
+    const [[eventId, rings] = [0, []]] = this.#line;
+    this.#line.delete(eventId);
+    for (const ring of rings.splice(0, RINGS_AT_ONCE)) this.#hearRing(ring);
+    if (rings.length > 0) this.#line.set(eventId, rings);
+    if (this.#line.size > 0) setImmediate(() => this.#ringNext());
   }
 
   #hearRing(ring: Ring): void {
