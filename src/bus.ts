@@ -4,7 +4,7 @@ import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import { together } from "./together.ts";
 
-export type BusMessage = { channel: string; body: string };
+type BusMessage = { channel: string; body: string };
 
 /**
  * The doorbell between processes. It may lose, double or reorder: Postgres is the truth, and whoever listens checks
