@@ -25,7 +25,7 @@ export async function measurePerson(
   stage: Stage,
   kind: Kind,
   people: number,
-  { rates = [2000, 10_000], seconds = 4, idleSeconds = 15 } = {},
+  { rates = [2000, 10_000], seconds = 4, idleSeconds = 15, settleMs = 3000 } = {},
 ): Promise<PersonFigures> {
   const server = await stage[kind]();
   const crowd = await startCrowd();
@@ -36,7 +36,7 @@ export async function measurePerson(
     const openCpu = await costOf(server.pid, async () => {
       openSeconds = await crowd.open(stage.seats(server.port, 1, people));
     });
-    await pause(3000);
+    await pause(settleMs);
     const kibEach = (pssKib(server.pid) - before) / people;
     const idle = await costOf(server.pid, () => pause(idleSeconds * 1000));
     const tell = createTelling(stage, kind);
