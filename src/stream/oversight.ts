@@ -5,16 +5,16 @@ import type { HubParts } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 
 const MOST_AT_ONCE = 200;
+// Far more than are read at once.
+const SHOWN = 4096;
 
 /**
  * The admins' live log: what happens, as the bus tells it, and what it has not told, as Postgres has it.
  * @param admins their streams, so that an event costs no look at those of everybody else
  */
 export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream>) {
-  // By id, and no more: of each event that happens something is kept for a while.
-  let shown = new Set<number>();
-  let shownBefore = new Set<number>();
-  let turnedAt = Date.now();
+  // The ids that were shown last, each in its place: a Map of thousands of events a second would be swept up for ever.
+  const shown = new Float64Array(SHOWN);
 
   return {
     happened(event: LoggedEvent): void {
@@ -22,19 +22,15 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
     },
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
-      if (turnedAt < since.getTime()) {
-        [shown, shownBefore] = [new Set(), shown];
-        turnedAt = Date.now();
-      }
       if (admins.size === 0) return;
       const events = await readSince(db, since, MOST_AT_ONCE);
-      show(events.filter(({ id }) => !shown.has(id) && !shownBefore.has(id)));
+      show(events.filter(({ id }) => shown[id % SHOWN] !== id));
     },
   };
 
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
-    for (const { id } of events) shown.add(id);
+    for (const { id } of events) shown[id % SHOWN] = id;
     for (const stream of admins) {
       if (stream.opened) stream.connection.send("oversight", oversightFrame(stream.locale, events));
     }
