@@ -25,11 +25,12 @@ export async function measurePerson(
   stage: Stage,
   kind: Kind,
   people: number,
-  { rates = [2000, 10_000], seconds = 4, idleSeconds = 15, settleMs = 3000 } = {},
+  { rates = [2000, 10_000], seconds = 4, idleSeconds = 15, settleMs = 3000, warmUp = 0 } = {},
 ): Promise<PersonFigures> {
   const server = await stage[kind]();
   const crowd = await startCrowd();
   try {
+    if (warmUp > 0) await openAndClose(stage, server.port, warmUp);
     await pause(1000);
     const before = pssKib(server.pid);
     let openSeconds = 0;
@@ -60,6 +61,13 @@ export async function measurePerson(
     await crowd.stop();
     await server.stop("SIGKILL");
   }
+}
+
+/** What a process loads and compiles once is no part of what each of a few hundred people takes. */
+async function openAndClose(stage: Stage, port: number, people: number): Promise<void> {
+  const crowd = await startCrowd();
+  await crowd.open(stage.seats(port, 1, people));
+  await crowd.stop();
 }
 
 async function deliver(crowd: Crowd, pid: number, count: number, tell: () => Promise<unknown>): Promise<Deliveries> {
