@@ -36,7 +36,7 @@ export function chart(title: string, x: string, y: string, series: Series[]): st
     const dots = points.map(([px, py]) => `<circle cx="${atX(px)}" cy="${atY(py)}" r="${mark}" fill="${colour}"/>`);
     const [endX, endY] = points.at(-1) ?? [least, 0];
     return `<path d="M${path}" fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"/>${dots.join("")}
-<text class="name" x="${atX(endX) + 10}" y="${atY(endY) + 4}" fill="${colour}">${name}</text>`;
+<text class="name" x="${atX(endX) + 10}" y="${atY(endY) + 4}" style="fill:${colour}">${name}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">
 <style>text{font:12px system-ui,sans-serif;fill:#334155}.title{font-weight:600;font-size:14px}.name{font-weight:600}.rule{stroke:#94a3b8;stroke-opacity:.4}@media(prefers-color-scheme:dark){text{fill:#cbd5e1}}</style>
