@@ -31,7 +31,7 @@ export async function measurePerson(
   const crowd = await startCrowd();
   try {
     if (warmUp > 0) await openAndClose(stage, server.port, warmUp);
-    await pause(1000);
+    await pause(settleMs / 3);
     const before = pssKib(server.pid);
     let openSeconds = 0;
     const openCpu = await costOf(server.pid, async () => {

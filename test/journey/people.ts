@@ -53,7 +53,10 @@ export async function live(page: Page): Promise<void> {
   await page.waitForSelector('#connection[data-state="live"]');
 }
 
-/** The seller reserves the listing for a buyer or releases it, with the mouse. @returns when the button was clicked */
+/**
+ * The seller reserves the listing for a buyer or releases it, with the mouse. The stream may show it before the answer to
+ * the click does: see answered(). @returns when the button was clicked
+ */
 export async function actAs({ page }: AtBrowser, status: string, id: number, buyer: string): Promise<number> {
   const name = status === "reserved" ? "Reserve" : "Release it";
   const button = page.locator(`#actions-${id}`).getByRole("button", { name, exact: true, includeHidden: true });
@@ -67,6 +70,11 @@ export async function actAs({ page }: AtBrowser, status: string, id: number, buy
       element.addEventListener("click", () => resolve(performance.timeOrigin + performance.now()), { once: true });
       setTimeout(() => reject(new Error("the click did not reach the button")), 10_000);
     });
+    (globalThis as unknown as Clicking).answered = new Promise((resolve) => {
+      // What the stream brings may take the button away before the answer: its page would not hear htmx say so.
+      const asked = ({ detail }: Asking) => detail.xhr.addEventListener("loadend", resolve);
+      (globalThis as unknown as Listening).document.addEventListener("htmx:beforeRequest", asked, { once: true });
+    });
     element.scrollIntoView({ block: "center" });
     return element.getBoundingClientRect().toJSON();
   }, buyer);
@@ -74,7 +82,14 @@ export async function actAs({ page }: AtBrowser, status: string, id: number, buy
   return page.evaluate(() => (globalThis as unknown as Clicking).clicked);
 }
 
-type Clicking = { clicked: Promise<number> };
+/** The page has taken in the answer to the last click, so that nothing of it will be replaced by that. */
+export async function answered({ page }: AtBrowser): Promise<void> {
+  await page.evaluate(() => (globalThis as unknown as Clicking).answered.then(() => {}));
+}
+
+type Clicking = { clicked: Promise<number>; answered: Promise<unknown> };
+type Asking = { detail: { xhr: { addEventListener(name: string, run: unknown): void } } };
+type Listening = { document: { addEventListener(name: string, run: unknown, options: { once: boolean }): void } };
 type Clickable = {
   closest(selector: string): { open: boolean; querySelector(selector: string): { value: string } | null };
   addEventListener(name: string, listener: () => void, options: { once: boolean }): void;

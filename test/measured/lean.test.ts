@@ -11,7 +11,7 @@ let web: PersonFigures;
 // Both on this machine, one after the other: what is compared is their ratio, never a clock.
 beforeAll(async () => {
   stage = await startStage(PEOPLE);
-  const short = { rates: [2000], seconds: 1, idleSeconds: 1, settleMs: 1000, warmUp: 500 };
+  const short = { rates: [2000], seconds: 1, idleSeconds: 0, settleMs: 600, warmUp: 500 };
   raw = await measurePerson(stage, "raw", PEOPLE, short);
   web = await measurePerson(stage, "web", PEOPLE, short);
 });
