@@ -16,7 +16,7 @@ export type PersonFigures = {
   /** CPU in seconds for a person who is connected for an hour and told nothing. */
   idleCpuHour: number;
   rates: Record<number, Deliveries>;
-  /** One event to all of them. */
+  /** One event to all of them: the middle one of three. */
   all: Deliveries;
 };
 
@@ -47,7 +47,9 @@ export async function measurePerson(
       const toAnybody = () => atRate(rate, seconds, () => tell.one(1 + Math.floor(Math.random() * people)));
       told[rate] = await deliver(crowd, server.pid, rate * seconds, toAnybody);
     }
-    const all = await deliver(crowd, server.pid, people, async () => tell.all(people));
+    const alls: Deliveries[] = [];
+    for (let n = 0; n < 3; n += 1) alls.push(await deliver(crowd, server.pid, people, async () => tell.all(people)));
+    const [, all] = alls.sort((a, b) => a.cpu - b.cpu) as [Deliveries, Deliveries];
     return {
       people,
       openSeconds,
