@@ -11,6 +11,7 @@ import { catchUp, note, sendMarks } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
 import { frame } from "./frames.ts";
 import { type Heart, startHeart } from "./heart.ts";
+import { inLine } from "./line.ts";
 import { createMarket, type MarketCards } from "./market.ts";
 import { createOversight } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
@@ -25,8 +26,6 @@ const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
 const SUBSCRIBED_MS = 250;
-const FEW_RINGS = 20;
-const RINGS_AT_ONCE = 250;
 
 /**
  * All streams of one web process: who is connected, what each has been told, and what must be told next. The bus is its
@@ -43,8 +42,7 @@ export class Hub {
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
   readonly #heart: Heart;
-  /** Rings that wait, by their event. */
-  readonly #line = new Map<number, Ring[]>();
+  readonly #ringFor = inLine((ring) => this.#hearRing(ring));
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -174,8 +172,7 @@ export class Hub {
 
   #hearNews({ event, rings }: News): void {
     if (event) this.#hearEvent(event);
-    if (rings.length <= FEW_RINGS) for (const ring of rings) this.#hearRing(ring);
-    else this.#waitInLine(rings);
+    this.#ringFor(rings);
   }
 
   #hearEvent(event: LoggedEvent): void {
@@ -183,21 +180,6 @@ export class Hub {
     // What is said in a thread changes no card: nobody else is to be sent one for it.
     if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
     this.#oversight.happened(event);
-  }
-
-  /** To ring for ten thousand takes a while, in which others have something to be told as well: events take turns. */
-  #waitInLine(rings: Ring[]): void {
-    if (this.#line.size === 0) setImmediate(() => this.#ringNext());
-    const eventId = rings[0]?.eventId ?? 0;
-    this.#line.set(eventId, [...(this.#line.get(eventId) ?? []), ...rings]);
-  }
-
-  #ringNext(): void {
-    const [[eventId, rings] = [0, []]] = this.#line;
-    this.#line.delete(eventId);
-    for (const ring of rings.splice(0, RINGS_AT_ONCE)) this.#hearRing(ring);
-    if (rings.length > 0) this.#line.set(eventId, rings);
-    if (this.#line.size > 0) setImmediate(() => this.#ringNext());
   }
 
   #hearRing(ring: Ring): void {
