@@ -9,8 +9,8 @@ type Known = { event: LoggedEvent; prepared: Map<string, ReturnType<typeof prepa
 
 /** The events that were heard of last, and how each is told: made once for all who hear of it for the same reason. */
 export class RecentEvents {
-  // By the rest of its number each has a place, which a later one takes. A Map would leave behind tables that keep
-  // what they held from being swept up: a third of all that a busy process does was that.
+  // By the rest of its number each has a place, which a later one takes. A Map that is filled and emptied leaves tables
+  // behind that keep nearly all of them from being swept up young: V8's short sweeps took 7 ms instead of 0.7.
   readonly #known: (Known | undefined)[] = new Array(MOST).fill(undefined);
 
   add(event: LoggedEvent): void {
