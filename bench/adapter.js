@@ -38,16 +38,15 @@ export default {
       env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
       log: "stockbell",
     });
-    await waitPort(ctx.port);
-    return {
-      pids: [web.pid],
-      async stop() {
-        await stopProc(web, "SIGKILL");
-        await postgres.stop();
-        await rm(folder, { recursive: true, force: true });
-        await rm(addressFile(ctx), { force: true });
-      },
-    };
+    async function stop() {
+      await stopProc(web, "SIGKILL");
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+      await rm(addressFile(ctx), { force: true });
+    }
+    // A server that does not come would leave its database behind, and the harness waiting for that.
+    await waitPort(ctx.port).catch((error) => stop().then(() => Promise.reject(error)));
+    return { pids: [web.pid], stop };
   },
 
   client: {

@@ -104,7 +104,11 @@ function createTelling({ bell }: Stage, kind: Kind) {
 
   const sayNews = (userIds: number[]) => {
     const event = happen();
-    for (const body of writeNews(event, userIds.map((id) => ringFor(id, event.id)))) say("stockbell:events", body); // biome-ignore format: one line
+    for (const body of writeNews(
+      event,
+      userIds.map((id) => ringFor(id, event.id)),
+    ))
+      say("stockbell:events", body);
   };
 
   return {

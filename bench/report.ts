@@ -95,10 +95,22 @@ function backTable({ backs, persons }: Figures): string {
   const all = backs.map(({ seconds }) => seconds);
   const lines = [
     ["all live again after, s", shown(all, 2)],
-    ["all told what they missed after, s", shown(backs.map(({ caughtUp }) => caughtUp), 2)], // biome-ignore format: one row
+    [
+      "all told what they missed after, s",
+      shown(
+        backs.map(({ caughtUp }) => caughtUp),
+        2,
+      ),
+    ],
     ["of the bare connecting of raw node:http + Redis", `${(middle(all) / middle(raw)).toFixed(2)} times`],
     ["lost", String(backs.reduce((sum, { lost }) => sum + lost, 0))],
-    ["page requests meanwhile: p99, ms", shown(backs.map(({ pagesP99 }) => pagesP99), 0)], // biome-ignore format: one row
+    [
+      "page requests meanwhile: p99, ms",
+      shown(
+        backs.map(({ pagesP99 }) => pagesP99),
+        0,
+      ),
+    ],
   ];
   return table([`${people.toLocaleString("en-GB")} people, web process killed and started again`, ""], lines);
 }

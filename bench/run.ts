@@ -5,6 +5,7 @@ import { measurePolling, measureReturn } from "./back.ts";
 import { chart } from "./chart.ts";
 import { measureFlow, measureMany } from "./market.ts";
 import { measurePerson, type PersonFigures } from "./person.ts";
+import { percentile } from "./proc.ts";
 import { type Figures, tablesOf } from "./report.ts";
 import { type Stage, startStage } from "./stage.ts";
 
@@ -41,7 +42,6 @@ async function measurePersons(people: number): Promise<Figures["persons"][number
       ["raw", raw],
       ["web", web],
     ] as const) {
-      // biome-ignore format: one line
       console.error(`${people} people, ${kind}, round ${round + 1}`);
       figures.push(await on(people, (stage) => measurePerson(stage, kind, people, { idleSeconds: SIZE.idleSeconds })));
     }
@@ -80,7 +80,7 @@ async function write(figures: Figures, tables: string): Promise<void> {
   );
   await mkdir(join(DOCS, "performance"), { recursive: true });
   const perDelivery = (of: (one: PersonFigures) => number, side: "raw" | "web") =>
-    figures.persons.map((one): [number, number] => [one.web[0]?.people ?? 0, of(one[side][0] as PersonFigures)]);
+    figures.persons.map((one): [number, number] => [one.web[0]?.people ?? 0, percentile(one[side].map(of), 0.5)]);
   const cpu = (one: PersonFigures) => one.rates[2000]?.cpu ?? 0;
   const connected = [
     { name: "Stockbell", points: perDelivery(cpu, "web") },

@@ -33,18 +33,18 @@ export async function startStage(people: number) {
   await populate(pool, people);
   const postgresPid = Number((await readFile(join(folder, "postgres", "postmaster.pid"), "utf8")).split("\n")[0]);
   const bell = new Redis(redis.url, { enableAutoPipelining: true });
-  const common = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, SESSION_SECRET: SECRET, LOG_LEVEL: "warn" };
+  const common = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, SESSION_SECRET: SECRET };
 
   async function start(file: string, env: Record<string, string>): Promise<Server> {
     const port = Number(env.PORT ?? (await freePort()));
-    const server = await startProcess(file, { env: { ...common, LOG_LEVEL: "info", PORT: String(port), ...env } });
+    const server = await startProcess(file, { env: { ...common, PORT: String(port), ...env } });
     running.push(server);
     await server.waitForLog(/listens|takes jobs/, 30_000);
     return { ...server, port };
   }
 
   return {
-    ...{ pool, bell, postgresPid, redisUrl: redis.url, databaseUrl: postgres.url },
+    ...{ pool, bell, postgresPid },
     web: (port?: number) =>
       start("src/web.ts", { NODE_OPTIONS: WEB_OPTIONS, STREAM_MAX: "100000", ...(port ? { PORT: String(port) } : {}) }),
     worker: () => start("src/worker.ts", {}),

@@ -15,7 +15,8 @@ const SLACK_MS = 10_000;
  * Every five seconds, a fifth of them each second, and all when the bus comes back: compares what everybody connected
  * here has been told with Postgres, and every stream's session with the store. It finds what the bus has lost, and who
  * has lost the right to listen, whether or not the bus is there. Sessions that seem to have run out are looked at each
- * second. @returns stop()
+ * second.
+ * @returns stop()
  */
 export function startSweep(hub: Hub, parts: HubParts): () => void {
   let running = false;
@@ -115,8 +116,8 @@ function peopleOf(hub: Hub, streams: Stream[]): Person[] {
 
 /**
  * Because numbers are gapless and sent in order, "delivered up to" is one number for each person, noted every half
- * minute. An inbox that is being
- * written to is left to the next sweep: whoever delivers to many locks them in another order, and neither must wait.
+ * minute. An inbox that is being written to is left to the next time: whoever delivers to many locks them in another
+ * order, and neither must wait.
  */
 export async function noteDelivered(
   db: HubParts["db"],
