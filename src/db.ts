@@ -1,7 +1,7 @@
 import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { Config } from "./config.ts";
-import type { EventKind, EventRow } from "./events/catalogue.ts";
+import type { EventKind, EventRow, NetEdits } from "./events/catalogue.ts";
 
 // Ids and money are bigint in the tables and far below 2^53 in life.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -93,6 +93,12 @@ export interface Database {
     reason: string;
     created_at: Given<Date>;
     read_at: Date | null;
+    archived_at: Date | null;
+    superseded_at: Date | null;
+    quiet: Given<boolean>;
+    toasted_at: Date | null;
+    edits_of: number | null;
+    edits: NetEdits | null;
   };
 }
 

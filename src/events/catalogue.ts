@@ -8,10 +8,12 @@ export type Edits = {
   quantity?: Change<number>;
   text?: true;
 };
+/** What several edits come to together, and how many they were. */
+export type NetEdits = Edits & { steps: number };
 
 export type EventData = {
   listing_published: About & { priceMinor: number; currency: string };
-  listing_updated: About & { edits: Edits; currency: string; unit: string; reservedFor: number | null };
+  listing_updated: About & { edits: Edits | NetEdits; currency: string; unit: string; reservedFor: number | null };
   listing_reserved: About & { buyerId: number; until: string };
   listing_released: About & { buyerId: number };
   reservation_expired: About & { buyerId: number };

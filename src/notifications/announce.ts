@@ -1,7 +1,7 @@
 import type { Bus } from "../bus.ts";
 import type { Db } from "../db.ts";
 import type { StreamEnding } from "../queue.ts";
-import { readHead } from "./inbox.ts";
+import { readHead } from "./heads.ts";
 import { writeMarks } from "./messages.ts";
 
 /** Tells a person's other tabs and devices which marks have changed, and how the inbox stands now. */

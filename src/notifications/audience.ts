@@ -6,13 +6,14 @@ import { kinds, type Reason, reasons } from "./kinds.ts";
  * Who is told of an event and why, as a query of (user_id, reason), each person once with the reason that comes first.
  * Only people who may still know are in it: active, with the role that the reason is for, and never the actor.
  */
-export function audienceOf(event: EventRow): RawBuilder<{ user_id: number; reason: Reason }> {
+export function audienceOf(event: EventRow): RawBuilder<{ user_id: number; reason: Reason; quiet: boolean }> {
   const kind = kinds[event.kind] as { audience: readonly Reason[]; buyer?: (data: EventRow["data"]) => number | null };
   const buyer = kind.buyer?.(event.data) ?? null;
   const sources = kind.audience.map((reason, rank) => source(event, reason, buyer, rank));
-  if (sources.length === 0) return sql`select null::bigint as user_id, null::text as reason where false`;
+  if (sources.length === 0)
+    return sql`select null::bigint as user_id, null::text as reason, false as quiet where false`;
   return sql`
-    select distinct on (told.user_id) told.user_id, told.reason
+    select distinct on (told.user_id) told.user_id, told.reason, false as quiet
     from (${sql.join(sources, sql` union all `)}) told
     join users on users.id = told.user_id and users.status = 'active' and users.role = told.role
     where told.user_id is distinct from ${event.actorId}::bigint

@@ -5,7 +5,7 @@ import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
-import { writeNews } from "./messages.ts";
+import { type Ring, writeNews } from "./messages.ts";
 import { type Delivery, store } from "./store.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
@@ -126,15 +126,20 @@ async function announceAgain(parts: Parts, event: LoggedEvent): Promise<void> {
   const deliveries = await parts.db
     .selectFrom("notifications")
     .innerJoin("inboxes", "inboxes.user_id", "notifications.recipient_id")
-    .select(["recipient_id as userId", "seq", "reason", "unseen", "revision"])
+    .select(["recipient_id as userId", "seq", "reason", "unseen", "revision", "quiet", "edits as net"])
     .where("event_id", "=", event.id)
     .execute();
   await ring(parts, event, deliveries as Delivery[]);
 }
 
 async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Delivery[]): Promise<void> {
-  const rings = deliveries.map((delivery) => ({ eventId: event.id, ...delivery }));
+  const rings = deliveries.map((delivery) => ringOf(event, delivery));
   const messages = writeNews(event, rings).map((body) => ({ channel: "events", body }));
   // A bell that cannot ring is not a failure: what is stored is found by the next sweep.
   await bus.publish(messages).catch((error) => log.debug({ err: error, event: event.id }, "the bus did not ring"));
+}
+
+// Most are neither quiet nor folded: of ten thousand recipients that need not be said ten thousand times.
+function ringOf(event: LoggedEvent, { quiet, net, ...delivery }: Delivery): Ring {
+  return { eventId: event.id, ...delivery, ...(quiet && { quiet }), ...(net && { net }) };
 }

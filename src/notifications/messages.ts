@@ -1,3 +1,4 @@
+import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Reason } from "./kinds.ts";
 
@@ -12,6 +13,10 @@ export type Ring = {
   reason: Reason;
   unseen: number;
   revision: number;
+  /** It brings no toast. */
+  quiet?: true;
+  /** Its row took the place of one with earlier edits: what they come to together. */
+  net?: NetEdits;
 };
 
 /** An event with its rings, or more rings of one that has been told of already. */

@@ -2,7 +2,7 @@ import type { RequestHandler } from "express";
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import { wantsFragment } from "../views.ts";
-import { readHead } from "./inbox.ts";
+import { readHead } from "./heads.ts";
 
 /** Gives every page its badge and the cursor it is rendered with. */
 export function withInbox(db: Kysely<Database>): RequestHandler {

@@ -1,6 +1,7 @@
 import type { Metrics } from "../metrics.ts";
 import type { Notice } from "../notifications/inbox.ts";
-import { type Badge, MOST_TOASTS, marksFrame, noticeFragment, summaryFragment } from "./fragments.ts";
+import { isQuiet } from "../notifications/rows.ts";
+import { type Badge, MOST_TOASTS, marksFrame, noticeFrame, summaryFragment, toastsOf } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -45,19 +46,23 @@ export function writeNotices(
   badge: { unseen: number; revision: number },
 ): void {
   const last = notices.at(-1)?.seq ?? stream.cursor;
-  if (missed > MOST_TOASTS) {
-    stream.connection.send("toast", frame("toast", summaryFragment(stream.locale, notices, missed, badge), last));
+  const toasts = toastsOf(notices, missed);
+  if (toasts > MOST_TOASTS) {
+    stream.connection.send("toast", frame("toast", summaryFragment(stream.locale, notices, toasts, badge), last));
   } else {
     for (const notice of notices) {
-      stream.connection.send("toast", frame("toast", noticeFragment(stream.locale, notice, badge), notice.seq));
+      stream.connection.send(isQuiet(notice) ? "inbox" : "toast", noticeFrame(stream.locale, notice, badge));
     }
   }
   stream.cursor = last;
 }
 
-/** Sends read marks, and how the inbox stands, to a page that is open already. */
-export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
-  if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge));
+/**
+ * Sends marks, and how the inbox stands, to a page that is open already.
+ * @param gone the numbers of rows whose place others have taken
+ */
+export function sendMarks(stream: Stream, notices: Notice[], badge: Badge, gone: number[] = []): void {
+  if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge, gone));
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */

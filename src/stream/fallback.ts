@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
 import type { Database, Role } from "../db.ts";
 import { readSince } from "../events/log.ts";
-import type { InboxHead } from "../notifications/inbox.ts";
+import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
-import { MOST_TOASTS, noticeFragment, summaryFragment } from "./fragments.ts";
+import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import { type MarketCards, marketSince } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
@@ -24,9 +24,10 @@ export async function missedFragment(
   const missed = standing.replayed > 0 ? await reads.missed(viewer.userId, standing.cursor, head.lastSeq) : [];
   // The answer says that it reaches up to the head; what has come since would be told again.
   const notices = missed.filter(({ seq }) => seq <= head.lastSeq);
+  const toasts = toastsOf(notices, standing.replayed);
   const news =
-    standing.replayed > MOST_TOASTS
-      ? summaryFragment(locale, notices, standing.replayed, head)
+    toasts > MOST_TOASTS
+      ? summaryFragment(locale, notices, toasts, head)
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];

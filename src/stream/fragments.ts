@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Notice } from "../notifications/inbox.ts";
 import type { Reason } from "../notifications/kinds.ts";
-import { type Row, rowFor } from "../notifications/rows.ts";
+import { isQuiet, type Row, rowFor } from "../notifications/rows.ts";
 import { escaped, formatFor, render } from "../views.ts";
 import { frame, framed, inFrame } from "./frames.ts";
+import { MOST_ROWS } from "./reads.ts";
 
 /** How the badge stands: the count is absolute, the revision tells an older count from a newer. */
 export type Badge = { unseen: number; revision: number };
@@ -16,40 +17,60 @@ const COUNTED = 100;
 const STENCILS = 500;
 
 /** What differs from event to event and from person to person: all else of a fragment is the same for all of its kind. */
-type Hole = "seq" | "badge" | "revision" | "headline" | "detail" | "link" | "time" | "said";
+type Hole = "seq" | "badge" | "revision" | "headline" | "detail" | "link" | "about" | "folds" | "time" | "said";
 
 // Nobody could have typed them, and no event happens at that time.
 const holes = Object.fromEntries(
-  ["seq", "badge", "revision", "headline", "detail", "link"].map((name) => [
+  ["seq", "badge", "revision", "headline", "detail", "link", "about", "folds"].map((name) => [
     name,
     `${name}-${randomBytes(12).toString("hex")}`,
   ]),
 ) as Record<Exclude<Hole, "time" | "said">, string>;
 const NEVER = new Date(8.64e15);
 
-/** What one notice looks like: the toast, and out of band the badge and the inbox row. */
-export function noticeFragment(locale: string, notice: Omit<Notice, "recipientId">, badge: Badge): string {
-  return render("stream/news", locale, {
-    rows: [rowFor(notice, locale)],
-    badge: badgeFragment(locale, badge, true),
-    summary: null,
-  });
+/** What one notice looks like: the toast, unless it is quiet, and out of band the badge and the inbox row. */
+export function noticeFragment(locale: string, notice: Told, badge: Badge): string {
+  return newsOf(locale, rowFor(notice, locale), badge);
+}
+
+/** The same, ready for a stream. */
+export function noticeFrame(locale: string, notice: Told, badge: Badge): string {
+  const row = rowFor(notice, locale);
+  return frame(nameOf(row), newsOf(locale, row, badge), row.seq);
+}
+
+type Told = Omit<Notice, "recipientId" | "createdAt">;
+
+// A number goes with what brings no toast as well, so that the cursor moves on with it.
+function nameOf({ quiet }: Pick<Row, "quiet">): "toast" | "inbox" {
+  return quiet ? "inbox" : "toast";
+}
+
+function newsOf(locale: string, row: Row, badge: Badge): string {
+  const count = badgeFragment(locale, badge, !row.quiet);
+  return render("stream/news", locale, { rows: [row], badge: count, summary: null });
 }
 
 /** The same, framed, for whoever is told of an event for the same reason: only number and badge are left to be filled in. */
-export function prepareNews(locale: string, event: LoggedEvent, reason: Reason): (seq: number, badge: Badge) => string {
-  const row = rowFor({ seq: 0, reason, event, createdAt: event.occurredAt, readAt: null }, locale);
+export function prepareNews(
+  locale: string,
+  event: LoggedEvent,
+  { reason, quiet }: { reason: Reason; quiet: boolean },
+): (seq: number, badge: Badge) => string {
+  const row = rowFor({ seq: 0, reason, quiet, event, readAt: null, archivedAt: null }, locale);
   const [first = "", ...rest] = filled(stencilOf(locale, row, reason), {
     headline: inFrame(escaped(row.headline)),
     detail: inFrame(escaped(row.detail ?? "")),
     link: escaped(row.link),
+    about: String(row.about ?? ""),
+    folds: row.folds ?? "",
     time: row.at.toISOString(),
     said: escaped(formatFor(locale).dateTime(row.at)),
   });
   return (seq, badge) => {
     let text = first;
     for (let at = 0; at < rest.length; at += 2) {
-      text += rest[at] === "seq" ? seq : badgeFragment(locale, badge, true);
+      text += rest[at] === "seq" ? seq : badgeFragment(locale, badge, !quiet);
       text += rest[at + 1];
     }
     return text;
@@ -60,16 +81,17 @@ const stencils = new Map<string, string[]>();
 
 /** A frame of news cut up at its holes: text, name of a hole, text, and so on. Made from the template, once for each look. */
 function stencilOf(locale: string, row: Row, reason: Reason): string[] {
-  const key = `${locale} ${row.kind} ${reason} ${Boolean(row.detail)}`;
+  const key = `${locale} ${row.kind} ${reason} ${row.quiet} ${Boolean(row.detail)}`;
   const known = stencils.get(key);
   if (known) return known;
-  const { seq, headline, link, badge } = holes;
-  const blank = { ...row, seq, headline, detail: row.detail && holes.detail, link, at: NEVER };
+  const { seq, headline, link, about, badge } = holes;
+  const [detail, folds] = [row.detail && holes.detail, row.folds && holes.folds];
+  const blank = { ...row, seq, headline, detail, link, about, folds, at: NEVER };
   const html = render("stream/news", locale, { rows: [blank], badge, summary: null });
   const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
   names.set(NEVER.toISOString(), "time").set(escaped(formatFor(locale).dateTime(NEVER)), "said");
   const pattern = new RegExp(`(${[...names.keys()].map((hole) => RegExp.escape(hole)).join("|")})`);
-  const stencil = frame("toast", html, seq)
+  const stencil = frame(nameOf(row), html, seq)
     .split(pattern)
     .map((part, at) => (at % 2 === 0 ? part : (names.get(part) as Hole)));
   if (stencils.size < STENCILS) stencils.set(key, stencil);
@@ -99,11 +121,17 @@ export function summaryFragment(locale: string, notices: Notice[], missed: numbe
   return render("stream/news", locale, { rows, badge: badgeFragment(locale, badge, true), summary });
 }
 
-/** Read marks and the count, for a person's other tabs, ready for a stream. */
-export function marksFrame(locale: string, notices: Notice[], badge: Badge): string {
+/** How many of the notices that somebody missed are toasts; what lies before those that were read counts as well. */
+export function toastsOf(notices: Notice[], missed: number): number {
+  return notices.filter((notice) => !isQuiet(notice)).length + Math.max(0, missed - MOST_ROWS);
+}
+
+/** Marks and the count, for a person's other tabs, ready for a stream. @param gone the numbers of rows that are no more */
+export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
   const count = badgeFragment(locale, badge, false);
-  if (notices.length === 0) return inboxFrame(count);
-  return frame("inbox", render("stream/marks", locale, { rows: notices.map((one) => rowFor(one, locale)), count }));
+  if (notices.length === 0 && gone.length === 0) return inboxFrame(count);
+  const rows = notices.map((notice) => rowFor(notice, locale));
+  return frame("inbox", render("stream/marks", locale, { rows, gone, count }));
 }
 
 const inboxFrame = framed("inbox");

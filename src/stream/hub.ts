@@ -193,7 +193,7 @@ export class Hub {
       if (bytes === undefined) void this.catchUp(person, stream);
       else {
         stream.cursor = ring.seq;
-        stream.connection.send("toast", bytes);
+        stream.connection.send(ring.quiet ? "inbox" : "toast", bytes);
         this.#observe(ring.eventId);
       }
     }
@@ -206,7 +206,9 @@ export class Hub {
 
   async #hearMarks(person: Person, message: Marks): Promise<void> {
     note(person, message);
-    const notices = await readThese(this.#parts.db, person.userId, message.seqs).catch(() => []);
-    for (const stream of person.streams) sendMarks(stream, notices, person);
+    const { db } = this.#parts;
+    const notices = await readThese(db, person.userId, message.seqs).catch(() => null);
+    const gone = notices ? message.seqs.filter((seq) => !notices.some((notice) => notice.seq === seq)) : [];
+    for (const stream of person.streams) sendMarks(stream, notices ?? [], person, gone);
   }
 }

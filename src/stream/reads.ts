@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
-import { type InboxHead, type Notice, noInbox, readAfterEach, readHeads } from "../notifications/inbox.ts";
+import { type InboxHead, noInbox, readHeads } from "../notifications/heads.ts";
+import { type Notice, readAfterEach } from "../notifications/inbox.ts";
 import { together } from "../together.ts";
 
 /** A stream is sent this many rows at the most; what lies before them is in the inbox, and the summary counts it. */
-const MOST_ROWS = 200;
+export const MOST_ROWS = 200;
 
 export type Reads = ReturnType<typeof createReads>;
 

@@ -1,4 +1,5 @@
 import type { LoggedEvent } from "../events/log.ts";
+import { withNet } from "../notifications/inbox.ts";
 import type { Ring } from "../notifications/messages.ts";
 import { type Badge, prepareNews } from "./fragments.ts";
 
@@ -25,10 +26,11 @@ export class RecentEvents {
   frameOf(ring: Omit<Ring, "userId">, locale: string, badge: Badge): string | undefined {
     const known = this.#at(ring.eventId);
     if (!known) return undefined;
-    const key = `${ring.reason} ${locale}`;
+    const { reason, quiet = false, net } = ring;
+    const key = `${reason} ${locale} ${quiet} ${net ? JSON.stringify(net) : ""}`;
     let prepared = known.prepared.get(key);
     if (!prepared) {
-      prepared = prepareNews(locale, known.event, ring.reason);
+      prepared = prepareNews(locale, net ? withNet(known.event, net) : known.event, { reason, quiet });
       known.prepared.set(key, prepared);
     }
     return prepared(ring.seq, badge);

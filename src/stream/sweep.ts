@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { arrayOf } from "../db.ts";
-import { readChangedHeads } from "../notifications/inbox.ts";
+import { readChangedHeads } from "../notifications/heads.ts";
 import { note, sendMarks } from "./catch-up.ts";
 import type { Hub, HubParts } from "./hub.ts";
 import type { Person, Stream } from "./stream.ts";

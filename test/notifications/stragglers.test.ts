@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
-import { readHead } from "../../src/notifications/inbox.ts";
+import { readHead } from "../../src/notifications/heads.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
 import { until } from "../processes.ts";

@@ -43,7 +43,6 @@ async function reservation(title: string): Promise<LoggedEvent> {
 test("what is made once for all tells each their own number and badge, as if it were made for them alone", () => {
   const recent = new RecentEvents();
   recent.add(event);
-  const createdAt = event.occurredAt;
   for (const locale of ["en-GB", "de-DE", "ar-EG"]) {
     for (const reason of ["reserved_for_you", "watching"] as Reason[]) {
       for (const [seq, unseen, revision] of [
@@ -53,7 +52,7 @@ test("what is made once for all tells each their own number and badge, as if it 
         [1, 0, 4],
       ] as const) {
         const told = recent.frameOf({ eventId: event.id, seq, reason, unseen, revision }, locale, { unseen, revision });
-        const notice = { seq, reason, event, createdAt, readAt: null };
+        const notice = { seq, reason, event, quiet: false, readAt: null, archivedAt: null };
         const alone = noticeFragment(locale, notice, { unseen, revision });
         expect(told).toBe(frame("toast", alone, seq));
       }

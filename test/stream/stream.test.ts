@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { releaseListing, reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { markRead, markSeen, readHead } from "../../src/notifications/inbox.ts";
+import { readHead } from "../../src/notifications/heads.ts";
+import { markRead, markSeen } from "../../src/notifications/marks.ts";
 import { publishedListing } from "../cast.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";

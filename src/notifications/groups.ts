@@ -1,0 +1,57 @@
+import type { Db } from "../db.ts";
+import { type InboxFilter, LIVE, type Notice, readThese, shownIn } from "./inbox.ts";
+
+/** The notifications of one listing in an inbox: its newest, how many there are, and how many of them are unread. */
+export type Group = { newest: Notice; count: number; unread: number };
+
+/** An inbox by listing, the one with the newest notification first; those whose newest has a number below `before`. */
+export async function readGroups(
+  db: Db,
+  userId: number,
+  { show, before }: Pick<InboxFilter, "show" | "before">,
+  limit: number,
+): Promise<Group[]> {
+  const groups = await db
+    .selectFrom("notifications")
+    .innerJoin("events", "events.id", "notifications.event_id")
+    .select(({ fn }) => [
+      fn.max("notifications.seq").as("seq"),
+      fn.countAll<number>().as("count"),
+      fn.countAll<number>().filterWhere(LIVE).as("unread"),
+    ])
+    .where("notifications.recipient_id", "=", userId)
+    .where(shownIn(show))
+    .groupBy("events.listing_id")
+    .$if(before !== null, (query) => query.having(({ fn }) => fn.max("notifications.seq"), "<", before))
+    .orderBy("seq", "desc")
+    .limit(limit)
+    .execute();
+  const notices = await readThese(
+    db,
+    userId,
+    groups.map(({ seq }) => seq),
+  );
+  const newest = new Map(notices.map((notice) => [notice.seq, notice]));
+  return groups.flatMap(({ seq, ...counts }) => {
+    const notice = newest.get(seq);
+    return notice ? [{ newest: notice, ...counts }] : [];
+  });
+}
+
+const MOST_LISTINGS = 100;
+
+/** The listings that an inbox tells of, by title, to choose one from; of very many the newest. */
+export async function readListings(db: Db, userId: number, show: InboxFilter["show"]) {
+  const rows = await db
+    .selectFrom("notifications")
+    .innerJoin("events", "events.id", "notifications.event_id")
+    .innerJoin("listings", "listings.id", "events.listing_id")
+    .select(({ fn }) => ["listings.id as value", "listings.title as text", fn.max("notifications.seq").as("seq")])
+    .where("notifications.recipient_id", "=", userId)
+    .where(shownIn(show))
+    .groupBy("listings.id")
+    .orderBy("seq", "desc")
+    .limit(MOST_LISTINGS)
+    .execute();
+  return rows.sort((a, b) => a.text.localeCompare(b.text));
+}

@@ -1,0 +1,45 @@
+import { sql } from "kysely";
+import { arrayOf, type Db } from "../db.ts";
+
+/** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
+export type InboxHead = {
+  userId: number;
+  lastSeq: number;
+  unread: number;
+  unseen: number;
+  seenSeq: number;
+  revision: number;
+};
+
+/** How an inbox stands that is not there. */
+export const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
+
+/** The heads of these people's inboxes, by user id; one query whatever their number. */
+export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, InboxHead>> {
+  const rows = await heads(db)
+    .where("user_id", "=", sql<number>`any(${arrayOf(userIds)}::bigint[])`)
+    .execute();
+  return new Map(rows.map((row) => [row.userId, row]));
+}
+
+/** Of these people's inboxes those that have changed since the revision that is known of them. */
+export function readChangedHeads(db: Db, known: { userId: number; revision: number }[]): Promise<InboxHead[]> {
+  const [users, revisions] = [known.map(({ userId }) => userId), known.map(({ revision }) => revision)];
+  const asked = sql<{ id: number; known: number }>`(
+    select * from unnest(${arrayOf(users)}::bigint[], ${arrayOf(revisions)}::bigint[]) asked (id, known))`;
+  return heads(db)
+    .innerJoin(asked.as("asked"), "asked.id", "inboxes.user_id")
+    .whereRef("inboxes.revision", ">", "asked.known")
+    .execute();
+}
+
+function heads(db: Db) {
+  return db
+    .selectFrom("inboxes")
+    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"]);
+}
+
+/** The head of one inbox. */
+export async function readHead(db: Db, userId: number): Promise<InboxHead> {
+  return (await readHeads(db, [userId])).get(userId) ?? { userId, ...noInbox };
+}
