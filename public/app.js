@@ -3,6 +3,7 @@ import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
+import { seeWhatComes, walkInbox } from "./inbox.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
 import { sayWhenAway } from "./outage.js";
@@ -16,6 +17,7 @@ const { htmx } = window;
 const alerts = alertWith(document.querySelector("#alerts"));
 
 writeTimes();
+walkInbox();
 new Toasts(document.querySelector("#toasts"));
 if (htmx) keepReadersPlace();
 if (htmx && document.body.dataset.user) goLive();
@@ -30,6 +32,7 @@ function goLive() {
   });
   defineFragments(htmx);
   countInTitle();
+  seeWhatComes(htmx);
   guardForms(alerts, link);
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),

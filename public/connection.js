@@ -107,7 +107,8 @@ export class Connection {
     // An answer may have brought it while the stream was still being opened.
     const again = name === "toast" && Number(id) <= this.#place.cursor;
     this.#tell({ type: "event", name: again ? "quiet" : name, id, data });
-    if (name === "toast") this.#place.advance(Number(id));
+    // What brings no toast may have a number as well. An EventSource repeats the last one for what has none.
+    if (name === "toast" || name === "inbox") this.#place.advance(Number(id));
   }
 
   #hear(name, data) {

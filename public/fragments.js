@@ -1,3 +1,5 @@
+import { asOfNow, isWanted, rememberQuiet, takePlaces } from "./rows.js";
+
 const REMEMBERED = 500;
 const shown = new Set();
 
@@ -12,6 +14,7 @@ export function defineFragments(htmx) {
 /** The toasts of a fragment, without all that came with them. */
 export function onlyToasts(html) {
   return toastsIn(parse(html).content)
+    .filter((toast) => !isInPlace(toast))
     .map((toast) => toast.outerHTML)
     .join("");
 }
@@ -22,7 +25,9 @@ function prune(html, _xhr, place) {
   const root = parsed.content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
   for (const layer of layers) {
-    if (place?.id === "toasts") showOnceEach(toastsIn(layer));
+    const toasts = toastsIn(layer);
+    if (place?.id === "toasts") showOnceEach(toasts.filter((toast) => !isInPlace(toast)));
+    for (const toast of toasts.filter(isInPlace)) rememberQuiet(toast);
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
     lastOfEach(layer.querySelectorAll("[hx-swap-oob='true']"));
   }
@@ -34,14 +39,20 @@ function parse(html) {
   return new DOMParser().parseFromString(`<template>${html}</template>`, "text/html").querySelector("template");
 }
 
+function isInPlace(toast) {
+  return toast.hasAttribute("hx-swap-oob");
+}
+
 function toastsIn(content) {
   return [...content.querySelectorAll("article[data-notification]")];
 }
 
 // A poll brings several, oldest first; the stack has the newest on top.
 function showOnceEach(toasts) {
-  for (const toast of toasts) {
+  for (const told of toasts) {
+    const toast = asOfNow(told);
     const { notification } = toast.dataset;
+    takePlaces(toast, document.querySelector("#toasts"));
     if (shown.has(notification)) toast.remove();
     else toast.parentNode.prepend(toast);
     shown.add(notification);
@@ -55,7 +66,9 @@ function settle(element, root) {
   if (!target || (!adds && isOld(element, target))) return element.remove();
   if (!adds) return;
   for (const child of [...element.children]) {
-    if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
+    if (!isWanted(child, target)) child.remove();
+    else if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
+    else takePlaces(child, target);
   }
   if (element.childElementCount === 0) element.remove();
 }

@@ -104,9 +104,9 @@ export function createParser(onEvent: (event: ReceivedEvent) => void): (text: st
   }
 }
 
-/** The numbers in one toast event: of the toast itself, or of all the rows that a summary brings, oldest first. */
-export function seqsOf({ event, data }: ReceivedEvent): number[] {
-  if (event !== "toast") return [];
+/** The numbers that one event brings: of its toast, of a quiet row, or of all the rows of a summary, oldest first. */
+export function seqsOf({ event, data, id }: ReceivedEvent): number[] {
+  if (event !== "toast" && (event !== "inbox" || id === null)) return [];
   const rows = [...data.matchAll(/id="notification-(\d+)"/g)].map((match) => Number(match[1]));
   return rows.sort((a, b) => a - b);
 }

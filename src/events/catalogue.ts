@@ -1,19 +1,22 @@
+import type { Edits, TermsChange } from "./edits.ts";
+
 // Every kind of thing that happens, with the facts that its readers need. An event is never changed: what it says was
 // true when it happened. It carries ids and short texts, never who is told: that is for notifications/audience.ts.
 
 type About = { title: string; sellerId: number };
-type Change<T> = { from: T; to: T };
-export type Edits = {
-  price?: Change<number>;
-  quantity?: Change<number>;
-  text?: true;
-};
-/** What several edits come to together, and how many they were. */
-export type NetEdits = Edits & { steps: number };
+/** What several edits come to together, and how many they are. */
+export type NetEdits = TermsChange & { steps: number };
 
 export type EventData = {
   listing_published: About & { priceMinor: number; currency: string };
-  listing_updated: About & { edits: Edits | NetEdits; currency: string; unit: string; reservedFor: number | null };
+  listing_updated: About & {
+    edits: Edits;
+    currency: string;
+    unit: string;
+    reservedFor: number | null;
+    terms?: TermsChange;
+    steps?: number;
+  };
   listing_reserved: About & { buyerId: number; until: string };
   listing_released: About & { buyerId: number };
   reservation_expired: About & { buyerId: number };

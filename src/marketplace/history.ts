@@ -1,5 +1,6 @@
 import type { Db } from "../db.ts";
-import type { Edits, EventKind } from "../events/catalogue.ts";
+import type { EventKind } from "../events/catalogue.ts";
+import type { Edits } from "../events/edits.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import { type Actor, isKeeper, type ListingView } from "./listings.ts";
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Database } from "../db.ts";
-import type { Edits } from "../events/catalogue.ts";
+import { editsBetween, type Terms, type TermsChange } from "../events/edits.ts";
 import { recordEvent } from "../events/record.ts";
 import { changeListing, type Target } from "./change.ts";
 import type { ListingInput } from "./listing-form.ts";
@@ -37,7 +37,8 @@ export async function updateListing(
 ): Promise<void> {
   await changeListing(db, actor, target, async (trx, listing) => {
     requireOpen(listing, "edited");
-    const edits = editsOf(listing, input);
+    const terms = changeOf(listing, input);
+    const edits = editsBetween(terms);
     if (Object.keys(edits).length === 0) return;
     await trx
       .updateTable("listings")
@@ -45,7 +46,7 @@ export async function updateListing(
       .where("id", "=", listing.id)
       .execute();
     const { title, currency, unit } = input;
-    const data = { title, sellerId: listing.sellerId, edits, currency, unit, reservedFor: listing.reservedFor };
+    const data = { title, sellerId: listing.sellerId, edits, currency, unit, terms, reservedFor: listing.reservedFor };
     await recordEvent(trx, { kind: "listing_updated", actorId: actor.id, listingId: listing.id, data });
   });
 }
@@ -54,19 +55,12 @@ function columnsOf({ priceMinor, ...rest }: ListingInput) {
   return { ...rest, price_minor: priceMinor };
 }
 
-// Prices in two currencies, or quantities in two units, cannot be put side by side as lower or higher: a change of
-// either is told as a change of the text.
-function editsOf(before: ListingView, after: ListingInput): Edits {
-  const sameCurrency = before.currency === after.currency;
-  const sameUnit = before.unit === after.unit;
+function changeOf(before: ListingView, after: ListingInput): TermsChange {
   const texts = ["title", "description", "category", "location"] as const;
-  const edits: Edits = {};
-  if (sameCurrency && before.priceMinor !== after.priceMinor) {
-    edits.price = { from: before.priceMinor, to: after.priceMinor };
-  }
-  if (sameUnit && before.quantity !== after.quantity) {
-    edits.quantity = { from: before.quantity, to: after.quantity };
-  }
-  if (!sameCurrency || !sameUnit || texts.some((field) => before[field] !== after[field])) edits.text = true;
-  return edits;
+  const text = texts.some((field) => before[field] !== after[field]);
+  return { before: termsOf(before), after: termsOf(after), text };
+}
+
+function termsOf({ priceMinor, currency, quantity, unit }: Terms): Terms {
+  return { priceMinor, currency, quantity, unit };
 }

@@ -1,8 +1,9 @@
 import { type ExpressionBuilder, sql } from "kysely";
 import { arrayOf, type Database, type Db } from "../db.ts";
-import type { EventKind, NetEdits } from "../events/catalogue.ts";
+import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Reason } from "./kinds.ts";
+import { withNet } from "./net.ts";
 
 /** A notification with its event: of edits that became one row, the last of them, with the net of all. */
 export type Notice = {
@@ -132,11 +133,6 @@ function toNotice({
   edits,
   ...event
 }: NoticeRow): Notice {
-  const told = edits ? withNet(event as LoggedEvent, edits) : (event as LoggedEvent);
+  const told = withNet(event as LoggedEvent, edits);
   return { recipientId, seq, reason: reason as Reason, createdAt, readAt, archivedAt, quiet, event: told };
-}
-
-/** The last of several edits that became one notification, as that tells of all of them. */
-export function withNet(event: LoggedEvent, net: NetEdits): LoggedEvent {
-  return event.kind === "listing_updated" ? { ...event, data: { ...event.data, edits: net } } : event;
 }

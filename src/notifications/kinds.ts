@@ -1,5 +1,6 @@
 import type { Role } from "../db.ts";
-import type { Edits, EventData, EventKind, EventRow } from "../events/catalogue.ts";
+import type { EventData, EventKind, EventRow } from "../events/catalogue.ts";
+import type { Edits } from "../events/edits.ts";
 
 /**
  * Why somebody is told. The order is that of precedence: a person with several reasons is given the first. What is told
@@ -45,7 +46,7 @@ export const kinds = {
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.reservedFor,
     headline: (told) => `${told.who} ${edited(told.data.edits, told)}`,
-    detail: ({ data }) => ("steps" in data.edits && data.edits.steps > 1 ? `${data.edits.steps} edits` : ""),
+    detail: ({ data: { steps = 1 }, amounts }) => (steps > 1 ? `${amounts.number(steps)} edits` : ""),
   },
   listing_reserved: {
     label: "Reservations",

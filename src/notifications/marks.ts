@@ -3,6 +3,7 @@ import type { Database, Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import { addJob } from "../queue.ts";
 import { LIVE } from "./inbox.ts";
+import { netOf } from "./net.ts";
 
 const MOST_ANNOUNCED = 100;
 
@@ -79,8 +80,7 @@ async function joinLiveEdits(trx: Trx, userId: number, seq: number, lifted: Mark
   const { rows } = await sql<{ seq: number }>`
     with pair as (
       select least(mine.seq, notifications.seq) as earlier, greatest(mine.seq, notifications.seq) as later,
-        case when mine.seq < notifications.seq then net_edits(mine.edits, notifications.edits)
-          else net_edits(notifications.edits, mine.edits) end as net
+        case when mine.seq < notifications.seq then ${netOf(MINE, OTHER)} else ${netOf(OTHER, MINE)} end as net
       from notifications mine
       join notifications on notifications.recipient_id = mine.recipient_id and notifications.edits_of = mine.edits_of
         and notifications.reason = mine.reason and notifications.seq <> mine.seq and ${LIVE}
@@ -94,6 +94,8 @@ async function joinLiveEdits(trx: Trx, userId: number, seq: number, lifted: Mark
     returning seq`.execute(trx);
   return rows;
 }
+
+const [MINE, OTHER] = [sql.ref("mine.edits"), sql.ref("notifications.edits")];
 
 function lockInbox(trx: Trx, userId: number) {
   return trx.selectFrom("inboxes").selectAll().where("user_id", "=", userId).forNoKeyUpdate().executeTakeFirst();

@@ -74,10 +74,8 @@ async function sendInbox(req: Request, res: Response, db: Kysely<Database>): Pro
   const asked = query.parse(req.query);
   const undo = number.parse(req.query.undo);
   const [archived] = undo ? await readThese(db, viewer.id, [undo]) : [];
-  const { unread } = await readHead(db, viewer.id);
   const shared = {
     ...asked,
-    unread,
     undo: archived?.archivedAt ? toRow(archived, req) : null,
     kinds: kindsFor(viewer.role),
     listings: await readListings(db, viewer.id, asked.show),

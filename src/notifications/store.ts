@@ -5,6 +5,7 @@ import type { LoggedEvent } from "../events/log.ts";
 import { audienceOf } from "./audience.ts";
 import { LIVE } from "./inbox.ts";
 import type { Reason } from "./kinds.ts";
+import { editsOf, netOf } from "./net.ts";
 
 /** One recipient's share of an event: the number it has in their inbox, and how the inbox stands with it. */
 export type Delivery = {
@@ -27,8 +28,9 @@ export type Delivery = {
  */
 export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
-  if (event.kind === "listing_updated") await lockInboxes(trx, event);
-  const edits = event.kind === "listing_updated" ? JSON.stringify(editsOf(event.data)) : null;
+  const edits = editsOf(event);
+  if (edits) await lockInboxes(trx, event);
+  const told = sql`${edits && JSON.stringify(edits)}::jsonb`;
   const { rows } = await sql<Delivery>`
     with told as materialized (${audienceOf(event)}),
     fresh as materialized (
@@ -54,13 +56,13 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       where inboxes.user_id = locked.user_id
       returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at, folded.toasted_at,
         locked.quiet or coalesce(folded.toasted_at > clock_timestamp() - ${TOAST_EVERY}::interval, false) as quiet,
-        case when folded.seq is not null then net_edits(folded.edits, ${edits}::jsonb) end as net
+        case when folded.seq is not null then ${netOf(sql.ref("folded.edits"), told)} end as net
     ),
     stored as (
       insert into notifications
         (recipient_id, seq, event_id, reason, created_at, quiet, toasted_at, edits_of, edits)
       select user_id, last_seq, ${event.id}, reason, at, quiet, case when quiet then toasted_at else at end,
-        ${edits ? event.listingId : null}::bigint, coalesce(net, ${edits}::jsonb)
+        ${edits ? event.listingId : null}::bigint, coalesce(net, ${told})
       from bumped
     )
     select user_id as "userId", last_seq as seq, reason, unseen, revision, quiet, net from bumped`.execute(trx);
@@ -68,10 +70,6 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
 }
 
 const TOAST_EVERY = "1 minute";
-
-function editsOf({ edits, currency, unit }: (LoggedEvent & { kind: "listing_updated" })["data"]) {
-  return { ...edits, steps: 1, currency, unit };
-}
 
 /**
  * Whoever marks a notification holds its inbox as well. So with the inboxes held beforehand, the statement that stores

@@ -1,6 +1,6 @@
 import type { LoggedEvent } from "../events/log.ts";
-import { withNet } from "../notifications/inbox.ts";
 import type { Ring } from "../notifications/messages.ts";
+import { withNet } from "../notifications/net.ts";
 import { type Badge, prepareNews } from "./fragments.ts";
 
 // More than workers deliver at the same time.
@@ -30,7 +30,7 @@ export class RecentEvents {
     const key = `${reason} ${locale} ${quiet} ${net ? JSON.stringify(net) : ""}`;
     let prepared = known.prepared.get(key);
     if (!prepared) {
-      prepared = prepareNews(locale, net ? withNet(known.event, net) : known.event, { reason, quiet });
+      prepared = prepareNews(locale, withNet(known.event, net ?? null), { reason, quiet });
       known.prepared.set(key, prepared);
     }
     return prepared(ring.seq, badge);

@@ -1,0 +1,55 @@
+// What becomes of the rows and toasts that a page shows when others come.
+
+/**
+ * Edits of a listing that nobody has read yet are one row, and one toast: what brings the net of them takes the place of
+ * what told of some.
+ * @param {HTMLElement} news a row or a toast that comes
+ * @param {HTMLElement} place where it is put
+ */
+export function takePlaces(news, place) {
+  const { folds } = news.dataset;
+  if (!folds) return;
+  for (const old of place.querySelectorAll(`:scope > [data-folds="${CSS.escape(folds)}"]`)) {
+    if (old.dataset.read === "true" || old.contains(news)) continue;
+    if (old.contains(document.activeElement)) focusLater(news.id);
+    old.remove();
+  }
+}
+
+const REMEMBERED = 100;
+const newest = new Map();
+
+/**
+ * A toast that waited until somebody looks may tell of some edits only: it says what the latest quiet one said.
+ * @param {HTMLElement} toast
+ * @returns {HTMLElement} the toast to show
+ */
+export function asOfNow(toast) {
+  const later = newest.get(toast.dataset.folds);
+  if (!later || Number(later.dataset.notification) <= Number(toast.dataset.notification)) return toast;
+  const shown = later.cloneNode(true);
+  for (const name of ["hx-swap-oob", "aria-live"]) shown.removeAttribute(name);
+  toast.replaceWith(shown);
+  return shown;
+}
+
+/** @param {HTMLElement} toast a quiet one, which is shown in the place of an earlier one or not at all */
+export function rememberQuiet(toast) {
+  newest.delete(toast.dataset.folds);
+  newest.set(toast.dataset.folds, toast.cloneNode(true));
+  if (newest.size > REMEMBERED) newest.delete(newest.keys().next().value);
+}
+
+/**
+ * Whether a row fits what the reader has asked to see.
+ * @param {HTMLElement} row
+ * @param {HTMLElement} list which says of what kind and about which listing its rows are, where that was chosen
+ */
+export function isWanted(row, list) {
+  return ["kind", "about"].every((choice) => !list.dataset[choice] || list.dataset[choice] === row.dataset[choice]);
+}
+
+// The reader was in the row that goes: once the new one is there, it is the same to them.
+function focusLater(id) {
+  setTimeout(() => document.getElementById(id)?.querySelector("a")?.focus({ preventScroll: true }));
+}
