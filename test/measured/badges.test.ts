@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { NewEvent } from "../../src/events/catalogue.ts";
+import { editsBetween } from "../../src/events/edits.ts";
 import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { readHead } from "../../src/notifications/heads.ts";
-import { markAllRead, markRead } from "../../src/notifications/marks.ts";
+import { archive, markAllRead, markRead } from "../../src/notifications/marks.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
 import { percentile, randomOf, report, SEED, sized } from "../faults/sizes.ts";
@@ -35,7 +37,7 @@ afterAll(async () => {
   await world.close();
 });
 
-test(`U-15: after ${OPERATIONS} arrivals, readings and unreadings the badges of five tabs agree within a second, and with the inbox`, async () => {
+test(`U-15: after ${OPERATIONS} arrivals, readings, unreadings and archivings the badges of five tabs agree within a second, and with the inbox`, async () => {
   const { context, page } = await atBrowser(server.url, world.cast.bea);
   const tabs = [page];
   while (tabs.length < TABS) tabs.push(await context.newPage());
@@ -61,23 +63,34 @@ test(`U-15: after ${OPERATIONS} arrivals, readings and unreadings the badges of 
   await context.close();
 }, 90_000);
 
-/** Something arrives, or one that did is marked read or unread, or all of them are read. */
+/** Something arrives, or one that did is marked read or unread, archived or taken back, or all of them are read. */
 async function operate(random: () => number): Promise<void> {
   const chance = random();
-  const { bea } = world.cast;
-  const { lastSeq } = await readHead(world.db, bea.id);
-  if (chance < 0.3 || lastSeq === 0) return happen(Math.floor(random() * listings.length));
-  if (chance > 0.99) return markAllRead(world.db, bea.id, lastSeq);
-  return markRead(world.db, bea.id, 1 + Math.floor(random() * lastSeq), chance < 0.65);
+  const { db, cast } = world;
+  const { lastSeq } = await readHead(db, cast.bea.id);
+  const listing = listings[Math.floor(random() * listings.length)] as ListingView;
+  if (chance < 0.3 || lastSeq === 0) return happen(chance < 0.15 ? edited(listing) : withdrawn(listing));
+  if (chance > 0.99) return markAllRead(db, cast.bea.id, lastSeq);
+  const seq = 1 + Math.floor(random() * lastSeq);
+  if (chance < 0.75) return markRead(db, cast.bea.id, seq, chance < 0.55);
+  return archive(db, cast.bea.id, seq, chance < 0.87);
 }
 
-async function happen(at: number): Promise<void> {
-  const { db, cast } = world;
-  const listing = listings[at];
-  if (!listing) return;
-  const data = { title: listing.title, sellerId: cast.sol.id, buyerId: null };
-  const event = { kind: "listing_withdrawn", actorId: cast.sol.id, listingId: listing.id, data } as const;
-  await db.transaction().execute((trx) => recordEvent(trx, event));
+async function happen(event: NewEvent): Promise<void> {
+  await world.db.transaction().execute((trx) => recordEvent(trx, event));
+}
+
+function withdrawn({ id, title, sellerId }: ListingView): NewEvent {
+  const data = { title, sellerId, buyerId: null };
+  return { kind: "listing_withdrawn", actorId: sellerId, listingId: id, data };
+}
+
+// Those that nobody has read yet take one another's place.
+function edited({ id, title, sellerId, priceMinor, currency, quantity, unit }: ListingView): NewEvent {
+  const before = { priceMinor, currency, quantity, unit };
+  const terms = { before, after: { ...before, quantity: quantity + 1 }, text: false };
+  const data = { title, sellerId, currency, unit, terms, edits: editsBetween(terms), reservedFor: null };
+  return { kind: "listing_updated", actorId: sellerId, listingId: id, data };
 }
 
 async function undelivered(): Promise<number> {
