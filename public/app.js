@@ -1,6 +1,8 @@
 // What the pages load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
+import { hearServer } from "./clock.js";
+import { countDown } from "./countdown.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
 import { keepReadersPlace } from "./keep.js";
@@ -16,6 +18,7 @@ const { htmx } = window;
 const alerts = alertWith(document.querySelector("#alerts"));
 
 writeTimes();
+countDown();
 new Toasts(document.querySelector("#toasts"));
 if (htmx) keepReadersPlace();
 if (htmx && document.body.dataset.user) goLive();
@@ -36,6 +39,7 @@ function goLive() {
     showState(document.querySelector("#connection"), alerts),
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     rereadWhenTold(htmx),
+    (message) => message.type === "position" && hearServer(message.at),
   );
   wakeWithPage(link);
 }

@@ -1,4 +1,5 @@
 import { afterSwaps } from "./after-swaps.js";
+import { serverNow, whenMended } from "./clock.js";
 
 const languages = navigator.languages;
 const plain = new Intl.DateTimeFormat(languages, { dateStyle: "medium", timeStyle: "short" });
@@ -16,6 +17,7 @@ const WEEK = 7 * 24 * 3600 * SECOND;
 export function writeTimes() {
   writeAll();
   afterSwaps(writeAll);
+  whenMended(writeAll);
   document.addEventListener("visibilitychange", () => document.hidden || writeAll());
   setInterval(() => document.hidden || writeAll(), 30 * SECOND);
 }
@@ -36,7 +38,7 @@ function write(element) {
 }
 
 function fromNow(date) {
-  const away = date.getTime() - Date.now();
+  const away = date.getTime() - serverNow();
   const size = Math.abs(away);
   if (size >= WEEK) return plain.format(date);
   if (size < 60 * SECOND) return relative.format(0, "second");

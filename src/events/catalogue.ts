@@ -13,6 +13,8 @@ export type EventData = {
   listing_published: About & { priceMinor: number; currency: string };
   listing_updated: About & { edits: Edits; currency: string; unit: string; reservedFor: number | null };
   listing_reserved: About & { buyerId: number; until: string };
+  reservation_extended: About & { buyerId: number; hours: number; until: string };
+  reservation_ending: About & { buyerId: number; until: string };
   listing_released: About & { buyerId: number };
   reservation_expired: About & { buyerId: number };
   listing_sold: About & { buyerId: number };
