@@ -3,7 +3,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * How long something lasts yet, never more than it does: "12 days left", "2 days 23 h left", "2 h 14 min left", and in
+ * How long something lasts yet, in whole parts that are not over: "12 days left", "2 days 23 h left", "2 h 14 min left", and in
  * the last ten minutes "09:59 left".
  * @param {number} ms
  * @param {readonly string[]} languages the reader's, for numbers and days
