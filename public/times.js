@@ -23,7 +23,8 @@ export function writeTimes() {
 }
 
 function writeAll() {
-  for (const element of document.querySelectorAll("time[datetime*='T']")) write(element);
+  // How old a page without its stream is, to the second, is written by outage.js.
+  for (const element of document.querySelectorAll("time[datetime*='T']:not(#outage time)")) write(element);
 }
 
 function write(element) {

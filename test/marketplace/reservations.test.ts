@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InvalidError, NotFoundError } from "../../src/errors.ts";
 import { warnOfExpiry } from "../../src/marketplace/ending.ts";
@@ -119,6 +120,21 @@ describe("the end of a reservation", () => {
     await letPass(db, listing.id, 5);
     await expireReservation(db, first.id);
     expect(await now(db, listing.id)).toMatchObject({ status: "reserved", reservedFor: cast.otto.id });
+  });
+
+  test("asked for too early does not come, and the queue asks again when it is time", async () => {
+    const { db, cast } = world;
+    const listing = await listingIn(world, cast, "reserved");
+    const reservation = await reservationOf(listing.id);
+    await sql`delete from graphile_worker._private_jobs where key = ${`expire_reservation:${reservation.id}`}`.execute(
+      db,
+    );
+    for (let time = 0; time < 2; time += 1) await expireReservation(db, reservation.id);
+    expect(await now(db, listing.id)).toEqual(listing);
+    const waiting = (await jobsOf(db, "expire_reservation")).filter(
+      ({ payload }) => payload.reservationId === reservation.id,
+    );
+    expect(waiting.map(({ runAt }) => runAt)).toEqual([reservation.expires_at]);
   });
 
   test("that never was is no error", async () => {
