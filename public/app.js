@@ -1,6 +1,8 @@
 // What the pages load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
+import { hearServer } from "./clock.js";
+import { countDown } from "./countdown.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
 import { seeWhatComes, walkInbox } from "./inbox.js";
@@ -18,6 +20,7 @@ const alerts = alertWith(document.querySelector("#alerts"));
 
 writeTimes();
 walkInbox();
+countDown();
 new Toasts(document.querySelector("#toasts"));
 if (htmx) keepReadersPlace();
 if (htmx && document.body.dataset.user) goLive();
@@ -39,6 +42,7 @@ function goLive() {
     showState(document.querySelector("#connection"), alerts),
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     rereadWhenTold(htmx),
+    (message) => message.type === "position" && hearServer(message.at),
   );
   wakeWithPage(link);
 }

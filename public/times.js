@@ -1,4 +1,5 @@
 import { afterSwaps } from "./after-swaps.js";
+import { serverNow, whenMended } from "./clock.js";
 
 const languages = navigator.languages;
 const plain = new Intl.DateTimeFormat(languages, { dateStyle: "medium", timeStyle: "short" });
@@ -16,12 +17,14 @@ const WEEK = 7 * 24 * 3600 * SECOND;
 export function writeTimes() {
   writeAll();
   afterSwaps(writeAll);
+  whenMended(writeAll);
   document.addEventListener("visibilitychange", () => document.hidden || writeAll());
   setInterval(() => document.hidden || writeAll(), 30 * SECOND);
 }
 
 function writeAll() {
-  for (const element of document.querySelectorAll("time[datetime*='T']")) write(element);
+  // How old a page without its stream is, to the second, is written by outage.js.
+  for (const element of document.querySelectorAll("time[datetime*='T']:not(#outage time)")) write(element);
 }
 
 function write(element) {
@@ -36,7 +39,7 @@ function write(element) {
 }
 
 function fromNow(date) {
-  const away = date.getTime() - Date.now();
+  const away = date.getTime() - serverNow();
   const size = Math.abs(away);
   if (size >= WEEK) return plain.format(date);
   if (size < 60 * SECOND) return relative.format(0, "second");

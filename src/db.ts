@@ -50,6 +50,8 @@ export interface Database {
     expires_at: Date;
     ended_at: Date | null;
     outcome: ReservationEnd | null;
+    warn_at: Date | null;
+    warned_at: Date | null;
   };
   enquiries: {
     id: Given<number>;

@@ -6,6 +6,7 @@ export type Jobs = {
   deliver_event: { eventId: number };
   deliver_alone: { eventId: number };
   expire_reservation: { reservationId: number };
+  warn_of_expiry: { reservationId: number };
   announce_marks: { userId: number; seqs: number[] };
   end_streams: StreamEnding;
 };

@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { Bus } from "./bus.ts";
 import type { Database } from "./db.ts";
 import type { Log } from "./log.ts";
+import { warnOfExpiry } from "./marketplace/ending.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, endStreams } from "./notifications/announce.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
@@ -16,6 +17,7 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
     deliver_event: ({ eventId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt),
     deliver_alone: ({ eventId }, attempt) => deliverAlone({ db, bus, log }, eventId, attempt),
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
+    warn_of_expiry: ({ reservationId }) => warnOfExpiry(db, reservationId),
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
     end_streams: (ending) => endStreams(bus, ending),
   };

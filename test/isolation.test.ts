@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../src/access.ts";
 import { DomainError } from "../src/errors.ts";
 import { enquire, reply } from "../src/marketplace/enquiries.ts";
+import { extendReservation } from "../src/marketplace/extension.ts";
 import { findListings } from "../src/marketplace/listings.ts";
 import { updateListing } from "../src/marketplace/publishing.ts";
 import { releaseListing, reserveListing, sellListing } from "../src/marketplace/reservations.ts";
@@ -21,6 +22,7 @@ const acts = [
   "reply",
   "edit",
   "reserve",
+  "extend",
   "release",
   "sell",
   "withdraw",
@@ -92,6 +94,7 @@ async function perform(scene: Scene, { act, who, listing, buyer }: Act): Promise
     edit: () =>
       updateListing(db, actor, target, { ...someStock(), title: target.title, priceMinor: target.priceMinor - 100 }),
     reserve: () => reserveListing(db, actor, target, { buyerId, hours: 2 }),
+    extend: () => extendReservation(db, actor, target, 5),
     release: () => releaseListing(db, actor, target),
     sell: () => sellListing(db, actor, target),
     withdraw: () => withdrawListing(db, actor, target),

@@ -18,6 +18,8 @@ export type EventData = {
     steps?: number;
   };
   listing_reserved: About & { buyerId: number; until: string };
+  reservation_extended: About & { buyerId: number; hours: number; until: string };
+  reservation_ending: About & { buyerId: number; until: string };
   listing_released: About & { buyerId: number };
   reservation_expired: About & { buyerId: number };
   listing_sold: About & { buyerId: number };

@@ -7,6 +7,8 @@ import { idOf, parseForm } from "../forms.ts";
 import { wantsFragment } from "../views.ts";
 import { parseReservation } from "./buyers.ts";
 import { requireVersion, type Target } from "./change.ts";
+import { extendReservation } from "./extension.ts";
+import { hours } from "./hours.ts";
 import { sendActed, sendListingPage, type Trouble, troubleOf } from "./listing-page.ts";
 import { type Actor, getKeptListing } from "./listings.ts";
 import { releaseListing, reserveListing, sellListing } from "./reservations.ts";
@@ -19,6 +21,7 @@ type Action = (db: Kysely<Database>, actor: Actor, target: Target, body: unknown
 export function addActionRoutes(router: Router, db: Kysely<Database>): void {
   const keepers = allow("seller", "admin");
   router.post("/listings/:id/reservation", keepers, acting(db, reserve, "It is reserved now."));
+  router.post("/listings/:id/extension", keepers, acting(db, extend, "The reservation is extended.", { until: true }));
   router.post("/listings/:id/release", keepers, acting(db, releaseListing, "It is available again."));
   router.post("/listings/:id/sale", keepers, acting(db, sellListing, "It is sold."));
   router.post("/listings/:id/withdrawal", keepers, acting(db, withdrawListing, "It is off the market."));
@@ -34,6 +37,7 @@ export function versionOf(body: unknown): number {
 }
 
 const OUTDATED = "This form does not say which version it was made for. Reload the page and try again.";
+const extensionForm = z.object({ hours });
 const versionForm = z.object({
   version: z
     .string({ error: OUTDATED })
@@ -41,11 +45,16 @@ const versionForm = z.object({
     .transform(Number),
 });
 
-function acting(db: Kysely<Database>, action: Action, said: string): RequestHandler<{ id: string }> {
+function acting(
+  db: Kysely<Database>,
+  action: Action,
+  said: string,
+  more: { until?: true } = {},
+): RequestHandler<{ id: string }> {
   return async (req, res) => {
     const { id } = await getKeptListing(db, viewerOf(req), idOf(req));
     const trouble = await attempt(req.body, (version) => action(db, viewerOf(req), { id, version }, req.body));
-    if (wantsFragment(req)) return sendActed(req, res, db, id, trouble ?? success(said));
+    if (wantsFragment(req)) return sendActed(req, res, db, id, trouble ?? success(said, more));
     if (trouble) return sendListingPage(req, res, db, id, trouble);
     res.redirect(303, `/listings/${id}`);
   };
@@ -67,6 +76,13 @@ async function reserve(db: Kysely<Database>, actor: Actor, target: Target, body:
   await reserveListing(db, actor, target, await parseReservation(db, target.id, body));
 }
 
-function success(text: string): Trouble {
-  return { status: 200, notice: { tone: "success", text } };
+async function extend(db: Kysely<Database>, actor: Actor, target: Target, body: unknown): Promise<void> {
+  const listing = await getKeptListing(db, actor, target.id);
+  requireVersion(listing, target.version);
+  requireStep(listing, "extend");
+  await extendReservation(db, actor, target, parseForm(extensionForm, body).hours);
+}
+
+function success(text: string, more: { until?: true }): Trouble {
+  return { status: 200, notice: { tone: "success", text, ...more } };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Db } from "../db.ts";
 import { line, parseForm } from "../forms.ts";
+import { hours } from "./hours.ts";
 import type { ReservationInput } from "./reservations.ts";
 
 /** A buyer who watches a listing or asked about it, as its seller may know them. */
@@ -32,13 +33,6 @@ export async function parseReservation(db: Db, listingId: number, body: unknown)
 }
 
 const NOBODY = "Choose a buyer from the list, or enter the email address of an active buyer.";
-const HOURS = "Enter a whole number of hours from 1 to 720.";
-
-const hours = z
-  .string({ error: HOURS })
-  .regex(/^\s*0*[1-9]\d{0,2}\s*$/, HOURS)
-  .transform(Number)
-  .refine((given) => given <= 720, HOURS);
 
 async function findBuyer(db: Db, listingId: number, typed: string): Promise<number | null> {
   const id = /^(?:.*#)?([1-9]\d{0,14})$/s.exec(typed)?.[1];

@@ -11,6 +11,8 @@ export type HistoryEntry = {
   at: Date;
   /** "you", or the buyer's name for the seller and admins; null for everybody else, who must not learn it. */
   buyer: string | null;
+  /** By how many hours a reservation was extended. */
+  hours: number | null;
   /** What was edited, with the unit and currency it was in. */
   edited: { edits: Edits; currency: string; unit: string } | null;
 };
@@ -37,6 +39,7 @@ const told: EventKind[] = [
   "listing_published",
   "listing_updated",
   "listing_reserved",
+  "reservation_extended",
   "listing_released",
   "reservation_expired",
   "listing_sold",
@@ -52,6 +55,7 @@ function entryOf(event: LoggedEvent, viewer: Actor, names: Map<number, string> |
     kind: event.kind,
     at: event.occurredAt,
     buyer: buyerId === viewer.id ? "you" : name,
+    hours: event.kind === "reservation_extended" ? event.data.hours : null,
     edited: event.kind === "listing_updated" ? event.data : null,
   };
 }

@@ -17,7 +17,8 @@ const HISTORY = 50;
 /** What was wrong with what a viewer did on the page of a listing: shown there, with what they had typed. */
 export type Trouble = { status: number; notice?: Notice; errors?: Record<string, string>; values?: unknown };
 
-type Notice = { tone: "success" | "warning"; text: string };
+/** `until`: it says as well until when the listing is kept now. */
+type Notice = { tone: "success" | "warning"; text: string; until?: true };
 
 /** The page of one listing, as its viewer may see it. @throws NotFoundError */
 export async function sendListingPage(

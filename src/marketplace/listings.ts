@@ -21,6 +21,8 @@ export type ListingView = {
   /** Who that is, in words: for the seller and admins only. */
   reservedForName: string | null;
   reservedUntil: Date | null;
+  /** When people are warned that this is near. */
+  warnAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
 };
@@ -53,6 +55,13 @@ export function readListings(db: Db) {
       "listings.created_at as createdAt",
       "listings.updated_at as updatedAt",
     ])
+    .select(({ selectFrom }) =>
+      selectFrom("reservations")
+        .select("reservations.warn_at")
+        .whereRef("reservations.listing_id", "=", "listings.id")
+        .where("reservations.ended_at", "is", null)
+        .as("warnAt"),
+    )
     .select(({ fn, val, ref }) =>
       fn<string | null>("nullif", [
         fn("concat_ws", [val(", "), ref("buyers.name"), ref("buyers.company")]),

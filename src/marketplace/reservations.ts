@@ -1,9 +1,10 @@
 import { type Kysely, sql } from "kysely";
-import type { Database, Db, ReservationEnd, Trx } from "../db.ts";
+import type { Database, ReservationEnd, Trx } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { recordEvent } from "../events/record.ts";
-import { addJob } from "../queue.ts";
 import { aboutOf, changeListing, lockListing, moveListing, type Target } from "./change.ts";
+import { findOpenReservation, scheduleEnding } from "./ending.ts";
+import { HOUR, warningLead } from "./hours.ts";
 import type { Actor, ListingView } from "./listings.ts";
 import { mayStep, requireStep } from "./status.ts";
 
@@ -23,13 +24,10 @@ export async function reserveListing(
   await changeListing(db, actor, target, async (trx, listing) => {
     requireStep(listing, "reserve");
     await requireBuyer(trx, buyerId);
-    const { id, expires_at: until } = await trx
-      .insertInto("reservations")
-      .values({ listing_id: listing.id, buyer_id: buyerId, expires_at: inHours(hours) })
-      .returning(["id", "expires_at"])
-      .executeTakeFirstOrThrow();
+    const reservation = await insertReservation(trx, listing, { buyerId, hours });
+    const until = reservation.expires_at;
     await moveListing(trx, listing, "reserve", { buyerId, until });
-    await addJob(trx, "expire_reservation", { reservationId: id }, { runAt: until });
+    await scheduleEnding(trx, reservation);
     const data = { ...aboutOf(listing), buyerId, until: until.toISOString() };
     await recordEvent(trx, { kind: "listing_reserved", actorId: actor.id, listingId: listing.id, data });
   });
@@ -57,7 +55,7 @@ export async function sellListing(db: Kysely<Database>, actor: Actor, target: Ta
 
 /**
  * Gives the listing back to the market when a reservation's hours are over; the queue calls it then. Does nothing when
- * somebody acted first, and nothing when called twice.
+ * somebody acted first, when the reservation lasts longer by now, and nothing when called twice.
  */
 export async function expireReservation(db: Kysely<Database>, reservationId: number): Promise<void> {
   const found = await findOpenReservation(db, reservationId);
@@ -66,6 +64,8 @@ export async function expireReservation(db: Kysely<Database>, reservationId: num
     const listing = await lockListing(trx, found.listing_id);
     const still = await findOpenReservation(trx, reservationId);
     if (!listing || !still || !mayStep(listing.status, "release")) return;
+    // A job from before an extension; or the clock was set back, and then this was the only one.
+    if (!still.over) return scheduleEnding(trx, still);
     await moveListing(trx, listing, "release");
     const buyerId = await endReservation(trx, listing, "expired");
     const data = { ...aboutOf(listing), buyerId };
@@ -99,16 +99,13 @@ async function requireBuyer(trx: Trx, id: number): Promise<void> {
   if (!found) throw new InvalidError({ buyer: "There is no active buyer like that." });
 }
 
-function findOpenReservation(db: Db, id: number) {
-  return db
-    .selectFrom("reservations")
-    .selectAll()
-    .where("id", "=", id)
-    .where("ended_at", "is", null)
-    .executeTakeFirst();
-}
-
-// The end travels through JavaScript's milliseconds on its way to the queue, so it is made of whole ones.
-function inHours(hours: number) {
-  return sql<Date>`date_trunc('milliseconds', clock_timestamp()) + make_interval(hours => ${hours})`;
+function insertReservation(trx: Trx, listing: ListingView, { buyerId, hours }: ReservationInput) {
+  // The times travel through JavaScript's milliseconds on their way to the queue, so they are made of whole ones.
+  const until = sql<Date>`date_trunc('milliseconds', clock_timestamp()) + make_interval(hours => ${hours})`;
+  const warnAt = sql<Date>`${until} - ${warningLead(hours * HOUR)} * interval '1 ms'`;
+  return trx
+    .insertInto("reservations")
+    .values({ listing_id: listing.id, buyer_id: buyerId, expires_at: until, warn_at: warnAt })
+    .returning(["id", "expires_at", "warn_at"])
+    .executeTakeFirstOrThrow();
 }

@@ -6,6 +6,7 @@ type Rule = { from: readonly ListingStatus[]; to: ListingStatus; done: string };
 // The one place that says what may follow what.
 const steps = {
   reserve: { from: ["available"], to: "reserved", done: "reserved" },
+  extend: { from: ["reserved"], to: "reserved", done: "extended" },
   release: { from: ["reserved"], to: "available", done: "released" },
   sell: { from: ["reserved"], to: "sold", done: "sold" },
   withdraw: { from: ["available", "reserved"], to: "withdrawn", done: "withdrawn" },

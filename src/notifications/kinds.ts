@@ -55,6 +55,20 @@ export const kinds = {
     headline: ({ data, reason, who }) =>
       reason === "reserved_for_you" ? `${who} reserved ${data.title} for you` : `${who} reserved ${data.title}`,
   },
+  reservation_extended: {
+    audience: ["reserved_for_you", "your_listing"],
+    buyer: (data) => data.buyerId,
+    headline: ({ data, reason, who, amounts }) =>
+      `${who} extended ${reservationOf(data.title, reason)} by ${amounts.number(data.hours)} ${data.hours === 1 ? "hour" : "hours"}`,
+    mutable: false,
+  },
+  // A reminder, and no change: whoever switches it off is still told when the reservation has run out.
+  reservation_ending: {
+    audience: ["reserved_for_you", "your_listing"],
+    buyer: (data) => data.buyerId,
+    headline: ({ data, reason }) => `${capital(reservationOf(data.title, reason))} runs out soon`,
+    mutable: true,
+  },
   listing_released: {
     label: "Reservations released early",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
@@ -126,6 +140,14 @@ export function describe(event: EventRow, reason: Reason, actorCompany: string |
     link: event.enquiryId === null ? `/listings/${event.listingId}` : `/enquiries/${event.enquiryId}`,
     reasonText: reasons[reason].text,
   };
+}
+
+function reservationOf(title: string, reason: Reason): string {
+  return `${reason === "reserved_for_you" ? "your" : "the"} reservation of ${title}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function expired(title: string, reason: Reason): string {

@@ -28,6 +28,7 @@ const purposes: Record<TroubledJob["name"], string> = {
   deliver_event: "Tell people of what happened",
   deliver_alone: "Tell people of what happened",
   expire_reservation: "End a reservation whose time is over",
+  warn_of_expiry: "Warn that a reservation runs out soon",
   announce_marks: "Show what was read on a person's other screens",
   end_streams: "End the live pages of somebody who may no longer see them",
 };

@@ -56,6 +56,7 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "GET /listings/:id/edit": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
   "POST /listings/:id": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
   "POST /listings/:id/reservation": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
+  "POST /listings/:id/extension": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
   "POST /listings/:id/release": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
   "POST /listings/:id/sale": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },
   "POST /listings/:id/withdrawal": { listing: keepers, withdrawn: keepers, nothing: unknownTo.keepers },

@@ -41,7 +41,7 @@ async function wrongWith(page: Page): Promise<string[]> {
 const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
   ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/account"]],
-  ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/new"]],
+  ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
   ["ada", ["/oversight", "/oversight/jobs"]],
 ];
 

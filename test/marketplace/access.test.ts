@@ -23,6 +23,7 @@ const routes: Record<string, Row> = {
   "GET /listings/:id/edit": { nobody: 303, bea: 403, otto: 403, sol: 200, rita: 404, ada: 200 },
   "POST /listings/:id": { nobody: 303, bea: 403, otto: 403, sol: 422, rita: 404, ada: 422 },
   "POST /listings/:id/reservation": { ...keepers, sol: 422, ada: 422 },
+  "POST /listings/:id/extension": { ...keepers, sol: 409, ada: 409 },
   "POST /listings/:id/release": { ...keepers, sol: 409, ada: 409 },
   "POST /listings/:id/sale": { ...keepers, sol: 409, ada: 409 },
   "POST /listings/:id/withdrawal": keepers,

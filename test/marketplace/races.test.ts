@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConflictError } from "../../src/errors.ts";
 import { enquire } from "../../src/marketplace/enquiries.ts";
+import { extendReservation } from "../../src/marketplace/extension.ts";
 import { updateListing } from "../../src/marketplace/publishing.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { publishedListing, someStock } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
-import { eventsOf, kindsOf, listingIn, now } from "./shop.ts";
+import { eventsOf, kindsOf, letPass, listingIn, now } from "./shop.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -54,6 +55,22 @@ test("of a sale, a release, a withdrawal and an edit at once exactly one happens
   }
 });
 
+test("of two extensions at once with one version one counts, and the other is a conflict", async () => {
+  const { db, cast } = world;
+  for (let round = 0; round < 5; round += 1) {
+    const listing = await listingIn(world, cast, "reserved");
+    const { won, failed } = await outcomes([
+      extendReservation(db, cast.sol, listing, 5),
+      extendReservation(db, cast.ada, listing, 5),
+    ]);
+    expect(won).toBe(1);
+    expect(failed).toEqual([expect.any(ConflictError)]);
+    const { reservedUntil } = await now(db, listing.id);
+    expect(Number(reservedUntil) - Number(listing.reservedUntil)).toBe(5 * 3_600_000);
+    expect(await kindsOf(db, listing.id)).toEqual(["listing_published", "listing_reserved", "reservation_extended"]);
+  }
+});
+
 test("when the clock and the seller act at once, the reservation ends once", async () => {
   const { db, cast } = world;
   for (let round = 0; round < 5; round += 1) {
@@ -63,6 +80,7 @@ test("when the clock and the seller act at once, the reservation ends once", asy
       .select("id")
       .where("listing_id", "=", listing.id)
       .executeTakeFirstOrThrow();
+    await letPass(db, listing.id, 24);
     await outcomes([expireReservation(db, id), sellListing(db, cast.sol, listing), expireReservation(db, id)]);
     const { status } = await now(db, listing.id);
     const { outcome } = await db

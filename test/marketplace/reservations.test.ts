@@ -1,11 +1,12 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InvalidError, NotFoundError } from "../../src/errors.ts";
+import { warnOfExpiry } from "../../src/marketplace/ending.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
-import { addJob } from "../../src/queue.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
-import { eventsOf, jobsOf, kindsOf, listingIn, now } from "./shop.ts";
+import { eventsOf, jobsOf, kindsOf, letPass, listingIn, now } from "./shop.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -88,6 +89,7 @@ describe("the end of a reservation", () => {
     const { db, cast } = world;
     const listing = await listingIn(world, cast, "reserved");
     const { id } = await reservationOf(listing.id);
+    await letPass(db, listing.id, 24);
     await expireReservation(db, id);
     expect(await now(db, listing.id)).toMatchObject({
       status: "available",
@@ -103,6 +105,7 @@ describe("the end of a reservation", () => {
   test("happens once, however often the clock asks", async () => {
     const listing = await listingIn(world, world.cast, "reserved");
     const { id } = await reservationOf(listing.id);
+    await letPass(world.db, listing.id, 24);
     for (let time = 0; time < 3; time += 1) await expireReservation(world.db, id);
     const kinds = await kindsOf(world.db, listing.id);
     expect(kinds.filter((kind) => kind === "reservation_expired")).toHaveLength(1);
@@ -114,8 +117,24 @@ describe("the end of a reservation", () => {
     const first = await reservationOf(listing.id);
     await releaseListing(db, cast.sol, listing);
     await reserveListing(db, cast.sol, { id: listing.id, version: 3 }, { buyerId: cast.otto.id, hours: 5 });
+    await letPass(db, listing.id, 5);
     await expireReservation(db, first.id);
     expect(await now(db, listing.id)).toMatchObject({ status: "reserved", reservedFor: cast.otto.id });
+  });
+
+  test("asked for too early does not come, and the queue asks again when it is time", async () => {
+    const { db, cast } = world;
+    const listing = await listingIn(world, cast, "reserved");
+    const reservation = await reservationOf(listing.id);
+    await sql`delete from graphile_worker._private_jobs where key = ${`expire_reservation:${reservation.id}`}`.execute(
+      db,
+    );
+    for (let time = 0; time < 2; time += 1) await expireReservation(db, reservation.id);
+    expect(await now(db, listing.id)).toEqual(listing);
+    const waiting = (await jobsOf(db, "expire_reservation")).filter(
+      ({ payload }) => payload.reservationId === reservation.id,
+    );
+    expect(waiting.map(({ runAt }) => runAt)).toEqual([reservation.expires_at]);
   });
 
   test("that never was is no error", async () => {
@@ -126,10 +145,8 @@ describe("the end of a reservation", () => {
     const { db, cast } = world;
     const due = await listingIn(world, cast, "reserved");
     const later = await listingIn(world, cast, "reserved");
-    const { id } = await reservationOf(due.id);
-    await db.transaction().execute(async (trx) => {
-      await addJob(trx, "expire_reservation", { reservationId: id }, { runAt: new Date(Date.now() - 1000) });
-    });
+    await letPass(db, due.id, 24);
+    await letPass(db, later.id, 23.9);
     await world.drain();
     expect((await now(db, due.id)).status).toBe("available");
     expect((await now(db, later.id)).status).toBe("reserved");
@@ -148,4 +165,24 @@ describe("the end of a reservation", () => {
     expect((await now(db, listing.id)).status).toBe(status);
     expect((await eventsOf(db, listing.id)).at(-1)?.data).toMatchObject({ buyerId: cast.bea.id });
   });
+});
+
+test.each([
+  ["released", releaseListing],
+  ["sold", sellListing],
+  ["withdrawn", withdrawListing],
+] as const)("the clock does nothing to what was %s first, neither warning nor ending it", async (_how, act) => {
+  const { db, cast } = world;
+  const listing = await listingIn(world, cast, "reserved");
+  await act(db, cast.sol, listing);
+  const [before, kinds] = [await now(db, listing.id), await kindsOf(db, listing.id)];
+  const { id } = await reservationOf(listing.id);
+  await db
+    .updateTable("reservations")
+    .set({ expires_at: new Date(0), warn_at: new Date(0) })
+    .where("id", "=", id)
+    .execute();
+  await warnOfExpiry(db, id);
+  await expireReservation(db, id);
+  expect([await now(db, listing.id), await kindsOf(db, listing.id)]).toEqual([before, kinds]);
 });

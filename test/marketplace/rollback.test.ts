@@ -1,13 +1,15 @@
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../src/db.ts";
+import { warnOfExpiry } from "../../src/marketplace/ending.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
+import { extendReservation } from "../../src/marketplace/extension.ts";
 import { publishListing, updateListing } from "../../src/marketplace/publishing.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { publishedListing, someStock } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
-import { jobsOf, listingIn, rowsOf } from "./shop.ts";
+import { jobsOf, letPass, listingIn, rowsOf } from "./shop.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -23,7 +25,17 @@ afterAll(() => world.close());
 async function everything() {
   const tables: (keyof Database)[] = ["listings", "reservations", "enquiries", "messages", "events"];
   const rows = await Promise.all(tables.map((table) => rowsOf(world.db, table)));
-  return [...rows, await jobsOf(world.db, "deliver_event"), await jobsOf(world.db, "expire_reservation")];
+  return [
+    ...rows,
+    await jobsOf(world.db, "deliver_event"),
+    await jobsOf(world.db, "expire_reservation"),
+    await jobsOf(world.db, "warn_of_expiry"),
+  ];
+}
+
+async function reservationOf(listingId: number): Promise<number> {
+  const query = world.db.selectFrom("reservations").select("id").where("listing_id", "=", listingId);
+  return (await query.executeTakeFirstOrThrow()).id;
 }
 
 type Act = (world: World) => Promise<() => Promise<unknown>>;
@@ -41,18 +53,23 @@ const acts: Record<string, Act> = {
     const listing = await publishedListing(db, cast.sol);
     return () => reserveListing(db, cast.sol, listing, { buyerId: cast.bea.id, hours: 2 });
   },
+  extending: async ({ db, cast }) => {
+    const listing = await listingIn(world, cast, "reserved");
+    return () => extendReservation(db, cast.sol, listing, 2);
+  },
+  warning: async ({ db, cast }) => {
+    const { id } = await listingIn(world, cast, "reserved");
+    await letPass(db, id, 23);
+    return async () => warnOfExpiry(db, await reservationOf(id));
+  },
   releasing: async ({ db, cast }) => {
     const listing = await listingIn(world, cast, "reserved");
     return () => releaseListing(db, cast.sol, listing);
   },
   expiring: async ({ db, cast }) => {
     const { id } = await listingIn(world, cast, "reserved");
-    const found = await db
-      .selectFrom("reservations")
-      .select("id")
-      .where("listing_id", "=", id)
-      .executeTakeFirstOrThrow();
-    return () => expireReservation(db, found.id);
+    await letPass(db, id, 24);
+    return async () => expireReservation(db, await reservationOf(id));
   },
   selling: async ({ db, cast }) => {
     const listing = await listingIn(world, cast, "reserved");

@@ -67,6 +67,19 @@ export async function jobsOf(db: Db, name: string) {
   return rows;
 }
 
+/** Lets hours pass for a listing's reservation, which ends so much sooner then, and what waits in the queue for that. */
+export async function letPass(db: Db, listingId: number, hours: number): Promise<void> {
+  const passed = sql`make_interval(secs => ${hours * 3600})`;
+  await sql`update listings set reserved_until = reserved_until - ${passed} where id = ${listingId}`.execute(db);
+  await sql`
+    with moved as (
+      update reservations set reserved_at = reserved_at - ${passed}, expires_at = expires_at - ${passed},
+        warn_at = warn_at - ${passed}, warned_at = warned_at - ${passed}
+      where listing_id = ${listingId} and ended_at is null returning id)
+    update graphile_worker._private_jobs set run_at = run_at - ${passed}
+    where (payload ->> 'reservationId')::bigint in (select id from moved)`.execute(db);
+}
+
 /** All of a table, to be compared before and after. */
 export async function rowsOf(db: Db, table: keyof Database): Promise<unknown[]> {
   return (await sql`select * from ${sql.table(table)} order by 1, 2`.execute(db)).rows;

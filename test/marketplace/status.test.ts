@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ListingStatus } from "../../src/db.ts";
 import { ConflictError } from "../../src/errors.ts";
 import type { Target } from "../../src/marketplace/change.ts";
+import { extendReservation } from "../../src/marketplace/extension.ts";
 import { updateListing } from "../../src/marketplace/publishing.ts";
 import { releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { mayStep, type Step, stepNames } from "../../src/marketplace/status.ts";
@@ -15,7 +16,7 @@ const states: ListingStatus[] = ["available", "reserved", "sold", "withdrawn"];
 // Written out a second time on purpose: the machine is checked against this table, not against itself.
 const allowed: Record<ListingStatus, Partial<Record<Step, ListingStatus>>> = {
   available: { reserve: "reserved", withdraw: "withdrawn" },
-  reserved: { release: "available", sell: "sold", withdraw: "withdrawn" },
+  reserved: { extend: "reserved", release: "available", sell: "sold", withdraw: "withdrawn" },
   sold: {},
   withdrawn: { relist: "available" },
 };
@@ -30,6 +31,7 @@ function take(step: Step, target: Target): Promise<void> {
   const { db, cast } = world;
   const steps: Record<Step, () => Promise<void>> = {
     reserve: () => reserveListing(db, cast.sol, target, { buyerId: cast.otto.id, hours: 1 }),
+    extend: () => extendReservation(db, cast.sol, target, 1),
     release: () => releaseListing(db, cast.sol, target),
     sell: () => sellListing(db, cast.sol, target),
     withdraw: () => withdrawListing(db, cast.sol, target),
@@ -53,7 +55,7 @@ describe.each(states)("a listing that is %s", (status) => {
     await take(step, before);
     const after = await now(world.db, before.id);
     expect([after.status, after.version]).toEqual([to, before.version + 1]);
-    expect(after.reservedFor).toBe(to === "reserved" ? world.cast.otto.id : null);
+    expect(after.reservedFor).toBe(to === "reserved" ? (before.reservedFor ?? world.cast.otto.id) : null);
     expect(await kindsOf(world.db, before.id)).toHaveLength(kinds.length + 1);
   });
 

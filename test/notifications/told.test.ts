@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import { warnOfExpiry } from "../../src/marketplace/ending.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
+import { extendReservation } from "../../src/marketplace/extension.ts";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { updateListing } from "../../src/marketplace/publishing.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
@@ -9,6 +11,7 @@ import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal
 import { readAfter } from "../../src/notifications/inbox.ts";
 import { rowFor } from "../../src/notifications/rows.ts";
 import { createPerson, publishedListing, someStock } from "../cast.ts";
+import { letPass } from "../marketplace/shop.ts";
 import { createWorld, type World } from "../world.ts";
 
 let world: World;
@@ -54,6 +57,11 @@ async function now(): Promise<ListingView> {
   const [found] = await findListings(world.db, [listing.id]);
   if (!found) throw new Error("it is gone");
   return found;
+}
+
+async function reservationId(): Promise<number> {
+  const query = world.db.selectFrom("reservations").select("id").where("listing_id", "=", listing.id);
+  return (await query.executeTakeFirstOrThrow()).id;
 }
 
 async function reserve(by: Viewer): Promise<void> {
@@ -116,6 +124,35 @@ test("listing_reserved: the buyer hears 'for you', the others never who the buye
   expect(JSON.stringify([told["wanda"], told["otto"]])).not.toMatch(/Bea|Brandt/);
 });
 
+test("reservation_extended: the buyer it is reserved for is told; the seller who did it, watchers, those who asked and rivals are not", async () => {
+  await reserved();
+  const told = await toldBy(async () => extendReservation(world.db, world.cast.sol, await now(), 24));
+  expect(told).toEqual({
+    bea: `reserved_for_you: Serrano Metals extended your reservation of ${listing.title} by 24 hours`,
+  });
+});
+
+test("reservation_extended: the seller is told when an admin did it, and the admin is not", async () => {
+  await reserved();
+  const told = await toldBy(async () => extendReservation(world.db, world.cast.ada, await now(), 1));
+  expect(told).toEqual({
+    bea: `reserved_for_you: Stockbell extended your reservation of ${listing.title} by 1 hour`,
+    sol: `your_listing: Stockbell extended the reservation of ${listing.title} by 1 hour`,
+  });
+});
+
+test("reservation_ending: the buyer and the seller are told, and nobody else is", async () => {
+  await reserved();
+  const told = await toldBy(async () => {
+    await letPass(world.db, listing.id, 23);
+    await warnOfExpiry(world.db, await reservationId());
+  });
+  expect(told).toEqual({
+    bea: `reserved_for_you: Your reservation of ${listing.title} runs out soon`,
+    sol: `your_listing: The reservation of ${listing.title} runs out soon`,
+  });
+});
+
 test("listing_released: that buyer, watchers and those who asked are told; the seller who did it and rivals are not", async () => {
   await reserved();
   const told = await toldBy(async () => releaseListing(world.db, world.cast.sol, await now()));
@@ -129,12 +166,8 @@ test("listing_released: that buyer, watchers and those who asked are told; the s
 test("reservation_expired: the clock did it, so the seller is told too; rivals are not", async () => {
   await reserved();
   const told = await toldBy(async () => {
-    const { id } = await world.db
-      .selectFrom("reservations")
-      .select("id")
-      .where("listing_id", "=", listing.id)
-      .executeTakeFirstOrThrow();
-    await expireReservation(world.db, id);
+    await letPass(world.db, listing.id, 24);
+    await expireReservation(world.db, await reservationId());
   });
   expect(told).toEqual({
     bea: `your_reservation: Your reservation of ${listing.title} ran out`,
