@@ -94,6 +94,15 @@ export interface Database {
     created_at: Given<Date>;
     read_at: Date | null;
   };
+  preferences: {
+    user_id: number;
+    quiet_from: string | null;
+    quiet_to: string | null;
+    time_zone: Given<string>;
+    keep_toasts: Given<boolean>;
+  };
+  kind_preferences: { user_id: number; kind: EventKind; shown: "inbox" | "off" };
+  mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
 }
 
 /** The database, or a transaction in it: what every query function takes first. */

@@ -1,14 +1,17 @@
 import type { Role } from "../db.ts";
 import type { Edits, EventData, EventKind, EventRow } from "../events/catalogue.ts";
 
-/** Why somebody is told. The order is that of precedence: a person with several reasons is given the first. */
+/**
+ * Why somebody is told. The order is that of precedence: a person with several reasons is given the first. What is told
+ * for a reason that is not optional can neither be switched off nor muted.
+ */
 export const reasons = {
-  reserved_for_you: { role: "buyer", text: "It is reserved for you" },
-  your_reservation: { role: "buyer", text: "You had it reserved" },
-  your_listing: { role: "seller", text: "It is your listing" },
-  your_enquiry: { role: "buyer", text: "You asked about this listing" },
-  watching: { role: "buyer", text: "You watch this listing" },
-} as const satisfies Record<string, { role: Role; text: string }>;
+  reserved_for_you: { role: "buyer", text: "It is reserved for you", optional: false },
+  your_reservation: { role: "buyer", text: "You had it reserved", optional: false },
+  your_listing: { role: "seller", text: "It is your listing", optional: true },
+  your_enquiry: { role: "buyer", text: "You asked about this listing", optional: true },
+  watching: { role: "buyer", text: "You watch this listing", optional: true },
+} as const satisfies Record<string, { role: Role; text: string; optional: boolean }>;
 
 export type Reason = keyof typeof reasons;
 
@@ -18,6 +21,8 @@ export type Amounts = { money(minor: number, currency: string): string; number(v
 type Told<K extends EventKind> = { data: EventData[K]; reason: Reason; who: string; amounts: Amounts };
 
 type Kind<K extends EventKind> = {
+  /** All of the kind, in the words of the preferences. */
+  label: string;
   /** Who hears of it, by reason; the actor never does. */
   audience: readonly Reason[];
   /** The buyer that the first two reasons are about. */
@@ -26,78 +31,88 @@ type Kind<K extends EventKind> = {
   headline: (told: Told<K>) => string;
   /** A second line, where there is more to say. */
   detail?: (told: Told<K>) => string;
-  /** Whether a person may switch it off. */
-  mutable: boolean;
 };
 
 /** Every kind there is: the compiler refuses an event without its entry here. */
 export const kinds = {
   listing_published: {
+    label: "New listings",
     audience: [],
     headline: ({ data, who }) => `${who} published ${data.title}`,
-    mutable: true,
   },
   listing_updated: {
+    label: "Changes of price, quantity or description",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.reservedFor,
     headline: (told) => `${told.who} ${edited(told.data.edits, told)}`,
-    mutable: true,
   },
   listing_reserved: {
+    label: "Reservations",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "reserved_for_you" ? `${who} reserved ${data.title} for you` : `${who} reserved ${data.title}`,
-    mutable: false,
   },
   listing_released: {
+    label: "Reservations released early",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "your_reservation"
         ? `${who} released your reservation of ${data.title}`
         : `${data.title} is available again`,
-    mutable: false,
   },
   reservation_expired: {
+    label: "Reservations that ran out",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => expired(data.title, reason),
-    mutable: false,
   },
   listing_sold: {
+    label: "Sales",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "reserved_for_you" ? `${who} sold ${data.title} to you` : `${who} sold ${data.title}`,
-    mutable: false,
   },
   listing_withdrawn: {
+    label: "Listings withdrawn",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, who }) => `${who} withdrew ${data.title}`,
-    mutable: false,
   },
   listing_relisted: {
+    label: "Listings offered again",
     audience: ["your_listing", "your_enquiry", "watching"],
     headline: ({ data }) => `${data.title} is available again`,
     detail: ({ data, amounts }) => amounts.money(data.priceMinor, data.currency),
-    mutable: true,
   },
   enquiry_received: {
+    label: "New enquiries",
     audience: ["your_listing"],
     headline: ({ data }) => `${data.buyerName} asks about ${data.title}`,
     detail: ({ data }) => data.excerpt,
-    mutable: true,
   },
   enquiry_replied: {
+    label: "Replies to enquiries",
     audience: ["your_listing", "your_enquiry"],
     buyer: (data) => data.buyerId,
     headline: ({ data }) => `${data.authorName} replied about ${data.title}`,
     detail: ({ data }) => data.excerpt,
-    mutable: true,
   },
 } satisfies { [K in EventKind]: Kind<K> };
+
+/** The kinds of which this role hears for a reason that is optional: those that a person may choose about. */
+export function optionalKinds(role: Role): { kind: EventKind; label: string }[] {
+  return (Object.entries(kinds) as [EventKind, Kind<EventKind>][])
+    .filter(([, { audience }]) => audience.some((reason) => reasons[reason].role === role && reasons[reason].optional))
+    .map(([kind, { label }]) => ({ kind, label }));
+}
+
+/** Whether this role hears of something for a reason that is not optional. */
+export function hasCertainReasons(role: Role): boolean {
+  return Object.values(reasons).some((reason) => reason.role === role && !reason.optional);
+}
 
 export type Description = { headline: string; detail: string | null; link: string; reasonText: string };
 
