@@ -28,6 +28,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       user_id bigint not null references users (id),
       listing_id bigint not null references listings (id),
       created_at timestamptz not null default now(),
-      primary key (user_id, listing_id)
+      primary key (listing_id, user_id)
     )`.execute(db);
+  await sql`create index mutes_by_user on mutes (user_id, created_at desc)`.execute(db);
 }

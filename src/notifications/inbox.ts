@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type Kysely, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { arrayOf, type Database, type Db, type Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import type { EventKind } from "../events/catalogue.ts";
@@ -57,17 +57,6 @@ function heads(db: Db) {
 /** The head of one inbox. */
 export async function readHead(db: Db, userId: number): Promise<InboxHead> {
   return (await readHeads(db, [userId])).get(userId) ?? { userId, ...noInbox };
-}
-
-/** What every page says of its reader's inbox, and whether toasts are to stay: one query. */
-export async function readPageHead(db: Db, userId: number): Promise<InboxHead & { keepToasts: boolean }> {
-  const keeps = ({ selectFrom }: ExpressionBuilder<Database, "inboxes">) =>
-    selectFrom("preferences")
-      .whereRef("preferences.user_id", "=", "inboxes.user_id")
-      .select("keep_toasts")
-      .as("keepToasts");
-  const head = await heads(db).select(keeps).where("user_id", "=", userId).executeTakeFirst();
-  return { userId, ...noInbox, ...head, keepToasts: head?.keepToasts ?? false };
 }
 
 /** What came after a number, oldest first: for streams, catch-up and polling alike. */
