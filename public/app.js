@@ -14,6 +14,8 @@ import { feedHtmx } from "./source.js";
 import { writeTimes } from "./times.js";
 import { countInTitle } from "./title.js";
 import { Toasts } from "./toasts.js";
+import { openReasons } from "./why.js";
+import { guessTimeZone } from "./zone.js";
 
 const { htmx } = window;
 const alerts = alertWith(document.querySelector("#alerts"));
@@ -22,6 +24,8 @@ writeTimes();
 walkInbox();
 countDown();
 new Toasts(document.querySelector("#toasts"));
+guessTimeZone();
+if (htmx) openReasons();
 if (htmx) keepReadersPlace();
 if (htmx && document.body.dataset.user) goLive();
 else guardForms(alerts);

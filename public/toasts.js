@@ -10,7 +10,8 @@ const SPOKEN_WITHIN = 10_000;
 /**
  * Keeps the stack of toasts, newest first. Each stays long enough to be read, longer while the pointer or the focus is
  * on the stack or the page is hidden; three are shown and older ones are folded into one line. F8 leads to the newest,
- * Escape dismisses and leads back; nothing else ever moves the focus. A toast marked data-keep stays until dismissed.
+ * Escape dismisses and leads back; nothing else ever moves the focus. A toast marked data-keep stays until dismissed,
+ * and so do all where the reader wants it: see data-keep-toasts in the page's frame.
  */
 export class Toasts {
   #stack;
@@ -61,7 +62,7 @@ export class Toasts {
     const hold = document.hidden || this.#stack.matches(":hover, :focus-within");
     for (const [toast, clock] of this.#clocks) {
       if (hold) this.#stop(clock);
-      else if (!clock.timer && !toast.hasAttribute("data-keep")) this.#start(toast, clock);
+      else if (!clock.timer && !isKept(toast)) this.#start(toast, clock);
     }
   }
 
@@ -124,4 +125,8 @@ export class Toasts {
   #toasts() {
     return [...this.#stack.querySelectorAll(":scope > .toast:not(.is-leaving, [data-more])")];
   }
+}
+
+function isKept(toast) {
+  return toast.hasAttribute("data-keep") || document.body.hasAttribute("data-keep-toasts");
 }

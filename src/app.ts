@@ -17,7 +17,9 @@ import type { Log } from "./log.ts";
 import { marketplaceRoutes } from "./marketplace/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { withInbox } from "./notifications/page-head.ts";
+import { preferenceRoutes } from "./notifications/preference-routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
+import { whyRoutes } from "./notifications/why-routes.ts";
 import { oversightRoutes } from "./oversight/routes.ts";
 import { isStreams } from "./stream/connection.ts";
 import type { Hub } from "./stream/hub.ts";
@@ -66,6 +68,8 @@ export function createApp(parts: AppParts): Express {
   app.use(accountRoutes(parts));
   app.use(marketplaceRoutes(db));
   app.use(notificationRoutes(db));
+  app.use(preferenceRoutes(db));
+  app.use(whyRoutes(db));
   app.use(oversightRoutes(db, log));
   app.use(handleMissing);
   app.use(handleErrors(log));

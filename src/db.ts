@@ -102,6 +102,15 @@ export interface Database {
     edits_of: number | null;
     edits: NetEdits | null;
   };
+  preferences: {
+    user_id: number;
+    quiet_from: string | null;
+    quiet_to: string | null;
+    time_zone: Given<string>;
+    keep_toasts: Given<boolean>;
+  };
+  kind_preferences: { user_id: number; kind: EventKind; shown: "inbox" | "off" };
+  mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
 }
 
 /** The database, or a transaction in it: what every query function takes first. */

@@ -2,26 +2,56 @@ import { type RawBuilder, sql } from "kysely";
 import type { EventKind, EventRow } from "../events/catalogue.ts";
 import { kinds, type Reason, reasons } from "./kinds.ts";
 
+/** Somebody who is told: `quiet` in the inbox, but without a toast. */
+type Told = { user_id: number; reason: Reason; quiet: boolean };
+
 /**
- * Who is told of an event and why, as a query of (user_id, reason), each person once with the reason that comes first.
- * Only people who may still know are in it: active, with the role that the reason is for, and never the actor.
+ * Who is told of an event and why, as a query of (user_id, reason, quiet), each person once with the reason that comes
+ * first. Only people who may still know are in it: active, with the role that the reason is for, and never the actor; and
+ * nobody who has switched the kind off or muted the listing, unless the reason is not optional.
  */
-export function audienceOf(event: EventRow): RawBuilder<{ user_id: number; reason: Reason; quiet: boolean }> {
+export function audienceOf(event: EventRow): RawBuilder<Told> {
   const kind = kinds[event.kind] as { audience: readonly Reason[]; buyer?: (data: EventRow["data"]) => number | null };
   const buyer = kind.buyer?.(event.data) ?? null;
   const sources = kind.audience.map((reason, rank) => source(event, reason, buyer, rank));
-  if (sources.length === 0)
-    return sql`select null::bigint as user_id, null::text as reason, false as quiet where false`;
+  if (sources.length === 0) {
+    return sql`select null::bigint as user_id, null::text as reason, null::boolean as quiet where false`;
+  }
   return sql`
-    select distinct on (told.user_id) told.user_id, told.reason, false as quiet
-    from (${sql.join(sources, sql` union all `)}) told
-    join users on users.id = told.user_id and users.status = 'active' and users.role = told.role
-    where told.user_id is distinct from ${event.actorId}::bigint
-    order by told.user_id, told.rank`;
+    select concerned.user_id, concerned.reason, (choice.shown is not null or coalesce(${inQuietHours}, false)) as quiet
+    from (
+      select distinct on (told.user_id) told.user_id, told.reason, told.optional
+      from (${sql.join(sources, sql` union all `)}) told
+      join users on users.id = told.user_id and users.status = 'active' and users.role = told.role
+      where told.user_id is distinct from ${event.actorId}::bigint
+      order by told.user_id, told.rank
+    ) concerned
+    left join preferences on preferences.user_id = concerned.user_id
+    left join kind_preferences choice
+      on choice.user_id = concerned.user_id and choice.kind = ${event.kind} and concerned.optional
+    left join mutes
+      on mutes.user_id = concerned.user_id and mutes.listing_id = ${mutableListingOf(event)} and concerned.optional
+    where choice.shown is distinct from 'off' and mutes.user_id is null`;
+}
+
+const localTime = sql`(now() at time zone preferences.time_zone)::time`;
+
+// By the database's clock in the person's own time zone. What ends earlier than it begins passes midnight.
+const inQuietHours = sql`
+  case when preferences.quiet_from < preferences.quiet_to
+    then ${localTime} >= preferences.quiet_from and ${localTime} < preferences.quiet_to
+    else ${localTime} >= preferences.quiet_from or ${localTime} < preferences.quiet_to
+  end`;
+
+/** Muting a listing is about what happens to it: the messages of one's own conversations still come. */
+function mutableListingOf(event: EventRow): RawBuilder<number | null> {
+  return sql`${event.enquiryId === null ? event.listingId : null}::bigint`;
 }
 
 function source(event: EventRow, reason: Reason, buyer: number | null, rank: number): RawBuilder<unknown> {
-  const why = sql`${reason}::text as reason, ${reasons[reason].role}::text as role, ${rank}::int as rank`;
+  const { role, optional } = reasons[reason];
+  const why = sql`
+    ${reason}::text as reason, ${role}::text as role, ${optional}::boolean as optional, ${rank}::int as rank`;
   switch (reason) {
     case "reserved_for_you":
     case "your_reservation":

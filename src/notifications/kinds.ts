@@ -56,18 +56,17 @@ export const kinds = {
       reason === "reserved_for_you" ? `${who} reserved ${data.title} for you` : `${who} reserved ${data.title}`,
   },
   reservation_extended: {
+    label: "Reservations extended",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who, amounts }) =>
       `${who} extended ${reservationOf(data.title, reason)} by ${amounts.number(data.hours)} ${data.hours === 1 ? "hour" : "hours"}`,
-    mutable: false,
   },
-  // A reminder, and no change: whoever switches it off is still told when the reservation has run out.
   reservation_ending: {
+    label: "Reservations about to run out",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => `${capital(reservationOf(data.title, reason))} runs out soon`,
-    mutable: true,
   },
   listing_released: {
     label: "Reservations released early",
@@ -123,6 +122,18 @@ export function kindsFor(role: Role): { value: EventKind; text: string }[] {
   const entries = Object.entries(kinds) as [EventKind, Kind<EventKind>][];
   const heard = entries.filter(([, { audience }]) => audience.some((reason) => reasons[reason].role === role));
   return heard.map(([value, { label }]) => ({ value, text: label }));
+}
+
+/** The kinds of which this role hears for a reason that is optional: those that a person may choose about. */
+export function optionalKinds(role: Role): { kind: EventKind; label: string }[] {
+  return (Object.entries(kinds) as [EventKind, Kind<EventKind>][])
+    .filter(([, { audience }]) => audience.some((reason) => reasons[reason].role === role && reasons[reason].optional))
+    .map(([kind, { label }]) => ({ kind, label }));
+}
+
+/** Whether this role hears of something for a reason that is not optional. */
+export function hasCertainReasons(role: Role): boolean {
+  return Object.values(reasons).some((reason) => reason.role === role && !reason.optional);
 }
 
 export type Description = { headline: string; detail: string | null; link: string; reasonText: string };

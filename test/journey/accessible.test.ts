@@ -40,7 +40,19 @@ async function wrongWith(page: Page): Promise<string[]> {
 
 const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
-  ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/account"]],
+  [
+    "bea",
+    [
+      "/",
+      "/listings",
+      "/listings/1",
+      "/enquiries",
+      "/notifications",
+      "/notifications/1",
+      "/notifications/preferences",
+      "/account",
+    ],
+  ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
   ["ada", ["/oversight", "/oversight/jobs"]],
 ];
@@ -65,3 +77,17 @@ test.each(visits)(
     await page.context().close();
   },
 );
+
+test("axe finds nothing wrong with an open reason in the inbox, nor with what is wrong in the preferences", async () => {
+  const { page } = await atBrowser(server.url, { email: "bea@demo.test" }, { viewport: { width: 320, height: 640 } });
+  await page.goto("/notifications");
+  await page.locator(".inbox-reason", { hasText: "You asked" }).first().click();
+  await page.waitForSelector(".why-panel");
+  expect(await wrongWith(page)).toEqual([]);
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(320);
+  await page.goto("/notifications/preferences");
+  await page.getByLabel("From").fill("22:00");
+  await page.getByRole("button", { name: "Save preferences" }).click();
+  await page.waitForSelector(".error-summary");
+  expect(await wrongWith(page)).toEqual([]);
+});
