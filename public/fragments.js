@@ -1,3 +1,5 @@
+import { inState, takeStandings } from "./standing.js";
+
 const REMEMBERED = 500;
 const shown = new Set();
 
@@ -17,10 +19,11 @@ export function onlyToasts(html) {
 }
 
 function prune(html, _xhr, place) {
-  if (!/hx-swap-oob|data-notification/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
+  if (!/hx-swap-oob|data-notification|data-about/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
   const parsed = parse(html);
   const root = parsed.content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
+  takeStandings(root);
   for (const layer of layers) {
     if (place?.id === "toasts") showOnceEach(toastsIn(layer));
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
@@ -53,6 +56,7 @@ function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
   if (!target || (!adds && isOld(element, target))) return element.remove();
+  if (element.hasAttribute("data-state-only")) element.replaceWith(inState(element, target));
   if (!adds) return;
   for (const child of [...element.children]) {
     if (child.id && document.getElementById(child.id)) replaceInstead(child, root);

@@ -4,7 +4,9 @@ import { NotFoundError } from "../errors.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import { addJob } from "../queue.ts";
-import type { Reason } from "./kinds.ts";
+import { type Reason, reasons } from "./kinds.ts";
+import { isWithheld } from "./rights.ts";
+import type { Standing } from "./standing.ts";
 
 /** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
 export type InboxHead = {
@@ -24,6 +26,10 @@ export type Notice = {
   createdAt: Date;
   readAt: Date | null;
   event: LoggedEvent;
+  /** How its listing stands now. Left out, as the next, where nothing is known but the event. */
+  standing?: Standing | null;
+  /** Its reader may no longer see what it is about. */
+  withheld?: boolean;
 };
 
 /** How an inbox stands that is not there. */
@@ -195,17 +201,28 @@ function noticesOf(db: Db, userId: number) {
 function notices(db: Db) {
   return readEvents(db)
     .innerJoin("notifications", "notifications.event_id", "events.id")
+    .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
+    .leftJoin("listings", "listings.id", "events.listing_id")
     .select([
       "notifications.recipient_id as recipientId",
       "notifications.seq",
       "notifications.reason",
       "notifications.created_at as createdAt",
       "notifications.read_at as readAt",
+      "listings.status",
+      "listings.version",
+      "listings.reserved_for as reservedFor",
+      "readers.role as readerRole",
+      isWithheld.as("unseeable"),
     ]);
 }
 
 type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];
 
-function toNotice({ recipientId, seq, reason, createdAt, readAt, ...event }: NoticeRow): Notice {
-  return { recipientId, seq, reason: reason as Reason, createdAt, readAt, event: event as LoggedEvent };
+function toNotice({ recipientId, seq, createdAt, readAt, ...row }: NoticeRow): Notice {
+  const { status, version, reservedFor, readerRole, unseeable, reason: why, ...event } = row;
+  const reason = why as Reason;
+  const standing = status && version ? { status, version, theirs: reservedFor === recipientId } : null;
+  const withheld = unseeable || reasons[reason].role !== readerRole;
+  return { recipientId, seq, reason, createdAt, readAt, event: event as LoggedEvent, standing, withheld };
 }

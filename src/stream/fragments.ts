@@ -15,16 +15,16 @@ export const MOST_TOASTS = 3;
 const COUNTED = 100;
 const STENCILS = 500;
 
+const NAMES = ["seq", "badge", "revision", "headline", "detail", "link", "listing", "version"] as const;
+
 /** What differs from event to event and from person to person: all else of a fragment is the same for all of its kind. */
-type Hole = "seq" | "badge" | "revision" | "headline" | "detail" | "link" | "time" | "said";
+type Hole = (typeof NAMES)[number] | "time" | "said";
 
 // Nobody could have typed them, and no event happens at that time.
-const holes = Object.fromEntries(
-  ["seq", "badge", "revision", "headline", "detail", "link"].map((name) => [
-    name,
-    `${name}-${randomBytes(12).toString("hex")}`,
-  ]),
-) as Record<Exclude<Hole, "time" | "said">, string>;
+const holes = Object.fromEntries(NAMES.map((name) => [name, `${name}-${randomBytes(12).toString("hex")}`])) as Record<
+  (typeof NAMES)[number],
+  string
+>;
 const NEVER = new Date(8.64e15);
 
 /** What one notice looks like: the toast, and out of band the badge and the inbox row. */
@@ -43,6 +43,8 @@ export function prepareNews(locale: string, event: LoggedEvent, reason: Reason):
     headline: inFrame(escaped(row.headline)),
     detail: inFrame(escaped(row.detail ?? "")),
     link: escaped(row.link),
+    listing: String(row.listingId),
+    version: String(row.version),
     time: row.at.toISOString(),
     said: escaped(formatFor(locale).dateTime(row.at)),
   });
@@ -63,8 +65,8 @@ function stencilOf(locale: string, row: Row, reason: Reason): string[] {
   const key = `${locale} ${row.kind} ${reason} ${Boolean(row.detail)}`;
   const known = stencils.get(key);
   if (known) return known;
-  const { seq, headline, link, badge } = holes;
-  const blank = { ...row, seq, headline, detail: row.detail && holes.detail, link, at: NEVER };
+  const { seq, headline, link, badge, version, listing: listingId } = holes;
+  const blank = { ...row, seq, headline, detail: row.detail && holes.detail, link, at: NEVER, listingId, version };
   const html = render("stream/news", locale, { rows: [blank], badge, summary: null });
   const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
   names.set(NEVER.toISOString(), "time").set(escaped(formatFor(locale).dateTime(NEVER)), "said");
