@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
-import type { Role } from "../../src/db.ts";
-import { enquire } from "../../src/marketplace/enquiries.ts";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { releaseListing, reserveListing } from "../../src/marketplace/reservations.ts";
 import { unwatchListing, watchListing } from "../../src/marketplace/watches.ts";
 import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal.ts";
-import { endStreams } from "../../src/notifications/announce.ts";
-import { markAllRead, readAfter, readHead } from "../../src/notifications/inbox.ts";
+import { markAllRead, readHead } from "../../src/notifications/inbox.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
@@ -130,78 +127,3 @@ describe("U-21: of a listing that an admin has withdrawn", () => {
     expect(inbox).not.toContain(WITHHELD);
   });
 });
-
-describe("U-21: somebody who has another role by now", () => {
-  const become = (person: Viewer, role: Role) =>
-    world.db.updateTable("users").set({ role }).where("id", "=", person.id).execute();
-
-  test.each(["seller", "admin"] as const)(
-    "as %s is not shown what they were told as a buyer, and is again as one",
-    async (role) => {
-      await become(bea, role);
-      const shown = await get(await server.signIn(bea), "/notifications");
-      expect(shown.match(new RegExp(`"inbox-link"[^>]*>${WITHHELD}`, "g"))).toHaveLength(2);
-      expect(shown).not.toContain(TITLE);
-      await become(bea, "buyer");
-      expect(await get(await server.signIn(bea), "/notifications")).toContain(TITLE);
-    },
-  );
-
-  test("as a buyer is not shown what buyers wrote to them as a seller", async () => {
-    const seller = await createPerson(world.db, { role: "seller" });
-    const own = await publishedListing(world.db, seller, { title: "Iridium" });
-    await enquire(world.db, bea, own.id, "Do you deliver to Riga?");
-    await world.drain();
-    expect(await get(await server.signIn(seller), "/notifications")).toContain("Riga");
-    await become(seller, "buyer");
-    const cookie = await server.signIn(seller);
-    for (const path of ["/notifications", "/stream/fallback?after=0"]) {
-      const shown = await get(cookie, path);
-      expect(shown).toContain(WITHHELD);
-      for (const word of ["Riga", "Iridium", bea.name]) expect(shown).not.toContain(word);
-    }
-  });
-});
-
-test("U-21: somebody suspended is shown nothing in any way, and never told of what happens meanwhile", async () => {
-  const { db, bus, cast } = world;
-  await watchListing(db, otto, listing.id);
-  const [cookie, witness] = [await server.signIn(bea), await server.stream(await server.signIn(otto))];
-  const live = await server.stream(cookie, "?lastEventId=0");
-  await live.next(named("heartbeat"));
-  expect(JSON.stringify(live.events)).toContain(TITLE);
-  await db.updateTable("users").set({ status: "suspended" }).where("id", "=", bea.id).execute();
-  const began = Date.now();
-  await endStreams(bus, { userId: bea.id, reason: "suspended" });
-  await live.ended;
-  expect(Date.now() - began).toBeLessThan(2000);
-  const told = live.events.length;
-  await reserveListing(db, cast.sol, await now(), { buyerId: cast.bea.id, hours: 1 });
-  await world.drain();
-  await witness.next(named("toast"));
-  expect(live.events).toHaveLength(told);
-  expect(await statuses(cookie)).toEqual([303, 401, 401, 401]);
-  expect((await readAfter(db, bea.id, 0, 9)).map(({ seq, withheld }) => [seq, withheld])).toEqual([
-    [1, true],
-    [2, true],
-  ]);
-  await db.updateTable("users").set({ status: "active" }).where("id", "=", bea.id).execute();
-  const inbox = await get(await server.signIn(bea), "/notifications");
-  expect(inbox.match(/<li class="inbox-row"/g)).toHaveLength(2);
-  expect(inbox).not.toContain(WITHHELD);
-  witness.close();
-});
-
-async function statuses(cookie: string): Promise<number[]> {
-  const ask = (path: string, headers = {}) =>
-    fetch(server.url + path, { headers: { Cookie: cookie, ...headers }, redirect: "manual" });
-  const answers = [
-    await ask("/notifications"),
-    await ask("/notifications", { "HX-Request": "true" }),
-    await ask("/stream?lastEventId=0"),
-    await ask("/stream/fallback?after=0"),
-  ];
-  const read = await Promise.all(answers.map((answer) => answer.text()));
-  expect(read.join("")).not.toContain(TITLE);
-  return answers.map(({ status }) => status);
-}
