@@ -1,4 +1,5 @@
 import { asOfNow, isWanted, rememberQuiet, takePlaces } from "./rows.js";
+import { inState, takeStandings } from "./standing.js";
 
 const REMEMBERED = 500;
 const shown = new Set();
@@ -20,10 +21,11 @@ export function onlyToasts(html) {
 }
 
 function prune(html, _xhr, place) {
-  if (!/hx-swap-oob|data-notification/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
+  if (!/hx-swap-oob|data-notification|data-about/.test(html) || /^\s*<(!doctype|html)/i.test(html)) return html;
   const parsed = parse(html);
   const root = parsed.content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
+  takeStandings(root);
   for (const layer of layers) {
     const toasts = toastsIn(layer);
     if (place?.id === "toasts") showOnceEach(toasts.filter((toast) => !isInPlace(toast)));
@@ -64,6 +66,7 @@ function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
   if (!target || (!adds && isOld(element, target))) return element.remove();
+  if (element.hasAttribute("data-state-only")) element.replaceWith(inState(element, target));
   if (!adds) return;
   for (const child of [...element.children]) {
     if (!isWanted(child, target)) child.remove();

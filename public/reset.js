@@ -1,3 +1,5 @@
+import { correctOffers } from "./standing.js";
+
 const LISTINGS = "[data-listing][id], [id^='actions-']";
 
 /**
@@ -28,4 +30,6 @@ async function reread(htmx) {
   const listings = [...document.querySelectorAll(LISTINGS)].map(({ id }) => `#${id}`);
   const selectOOB = ["#badge", "#inbox", ...new Set(listings)].join(",");
   htmx.swap(document.body, page, { swapStyle: "none" }, { selectOOB });
+  // What the stream brought while the page was read is newer.
+  correctOffers(document);
 }

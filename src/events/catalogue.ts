@@ -3,7 +3,13 @@ import type { Edits, TermsChange } from "./edits.ts";
 // Every kind of thing that happens, with the facts that its readers need. An event is never changed: what it says was
 // true when it happened. It carries ids and short texts, never who is told: that is for notifications/audience.ts.
 
-type About = { title: string; sellerId: number };
+type About = {
+  title: string;
+  sellerId: number;
+  /** The listing's version that whoever changed it had before them; not of what is new, nor from earlier releases. */
+  version?: number;
+};
+
 /** What several edits come to together, and how many they are. */
 export type NetEdits = TermsChange & { steps: number };
 

@@ -64,8 +64,8 @@ export async function moveListing(
 }
 
 /** What every event of a listing says of it. */
-export function aboutOf({ title, sellerId }: ListingView): { title: string; sellerId: number } {
-  return { title, sellerId };
+export function aboutOf({ title, sellerId, version }: ListingView) {
+  return { title, sellerId, version };
 }
 
 const STALE =

@@ -2,7 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { Database } from "../db.ts";
 import { editsBetween, type Terms, type TermsChange } from "../events/edits.ts";
 import { recordEvent } from "../events/record.ts";
-import { changeListing, type Target } from "./change.ts";
+import { aboutOf, changeListing, type Target } from "./change.ts";
 import type { ListingInput } from "./listing-form.ts";
 import type { Actor, ListingView } from "./listings.ts";
 import { requireOpen } from "./status.ts";
@@ -46,7 +46,7 @@ export async function updateListing(
       .where("id", "=", listing.id)
       .execute();
     const { title, currency, unit } = input;
-    const data = { title, sellerId: listing.sellerId, edits, currency, unit, terms, reservedFor: listing.reservedFor };
+    const data = { ...aboutOf(listing), title, edits, currency, unit, terms, reservedFor: listing.reservedFor };
     await recordEvent(trx, { kind: "listing_updated", actorId: actor.id, listingId: listing.id, data });
   });
 }

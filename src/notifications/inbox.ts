@@ -2,8 +2,10 @@ import { type ExpressionBuilder, sql } from "kysely";
 import { arrayOf, type Database, type Db } from "../db.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
-import type { Reason } from "./kinds.ts";
+import { type Reason, reasons } from "./kinds.ts";
 import { withNet } from "./net.ts";
+import { isWithheld } from "./rights.ts";
+import type { Standing } from "./standing.ts";
 
 /** A notification with its event: of edits that became one row, the last of them, with the net of all. */
 export type Notice = {
@@ -16,6 +18,10 @@ export type Notice = {
   /** It is in the inbox, and brings no toast. */
   quiet: boolean;
   event: LoggedEvent;
+  /** How its listing stands now. Left out, as the next, where nothing is known but the event. */
+  standing?: Standing | null;
+  /** Its reader may no longer see what it is about. */
+  withheld?: boolean;
 };
 
 /** Notifications that have not been read, nor archived, nor taken the place of by a later one. */
@@ -108,6 +114,8 @@ function noticesOf(db: Db, userId: number) {
 function notices(db: Db) {
   return readEvents(db)
     .innerJoin("notifications", "notifications.event_id", "events.id")
+    .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
+    .leftJoin("listings", "listings.id", "events.listing_id")
     .select([
       "notifications.recipient_id as recipientId",
       "notifications.seq",
@@ -117,22 +125,21 @@ function notices(db: Db) {
       "notifications.archived_at as archivedAt",
       "notifications.quiet",
       "notifications.edits",
+      "listings.status",
+      "listings.version",
+      "listings.reserved_for as reservedFor",
+      "readers.role as readerRole",
+      isWithheld.as("unseeable"),
     ]);
 }
 
 type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];
 
-function toNotice({
-  recipientId,
-  seq,
-  reason,
-  createdAt,
-  readAt,
-  archivedAt,
-  quiet,
-  edits,
-  ...event
-}: NoticeRow): Notice {
+function toNotice({ recipientId, seq, createdAt, readAt, archivedAt, quiet, ...row }: NoticeRow): Notice {
+  const { status, version, reservedFor, readerRole, unseeable, edits, reason: why, ...event } = row;
+  const reason = why as Reason;
+  const standing = status && version ? { status, version, theirs: reservedFor === recipientId } : null;
+  const withheld = unseeable || reasons[reason].role !== readerRole;
   const told = withNet(event as LoggedEvent, edits);
-  return { recipientId, seq, reason: reason as Reason, createdAt, readAt, archivedAt, quiet, event: told };
+  return { recipientId, seq, reason, createdAt, readAt, archivedAt, quiet, event: told, standing, withheld };
 }

@@ -16,12 +16,15 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
+/** What a notification offers its reader: a listing that can be had, or one that is kept for them. */
+export type Offer = "open" | "yours";
+
 /** How amounts are written for one reader: see views.ts. */
 export type Amounts = { money(minor: number, currency: string): string; number(value: number): string };
 
 type Told<K extends EventKind> = { data: EventData[K]; reason: Reason; who: string; amounts: Amounts };
 
-type Kind<K extends EventKind> = {
+export type Kind<K extends EventKind> = {
   /** All of the kind, in the words of the preferences. */
   label: string;
   /** Who hears of it, by reason; the actor never does. */
@@ -32,7 +35,15 @@ type Kind<K extends EventKind> = {
   headline: (told: Told<K>) => string;
   /** A second line, where there is more to say. */
   detail?: (told: Told<K>) => string;
+  /** What it offers to whoever is told for this reason, if anything: see standing.ts. */
+  offer: (reason: Reason) => Offer | null;
 };
+
+const nothing = () => null;
+/** A seller is offered nothing, nor is the buyer who has just lost it. */
+const toOthers = (reason: Reason) => (reason === "your_enquiry" || reason === "watching" ? "open" : null);
+const toOneOrOthers = (reason: Reason) => (reason === "reserved_for_you" ? "yours" : toOthers(reason));
+const toOneOnly = (reason: Reason) => (reason === "reserved_for_you" ? "yours" : null);
 
 /** Every kind there is: the compiler refuses an event without its entry here. */
 export const kinds = {
@@ -40,6 +51,7 @@ export const kinds = {
     label: "New listings",
     audience: [],
     headline: ({ data, who }) => `${who} published ${data.title}`,
+    offer: (reason) => (reasons[reason].role === "buyer" ? "open" : null),
   },
   listing_updated: {
     label: "Changes of price, quantity or description",
@@ -47,6 +59,7 @@ export const kinds = {
     buyer: (data) => data.reservedFor,
     headline: (told) => `${told.who} ${edited(told.data.edits, told)}`,
     detail: ({ data: { steps = 1 }, amounts }) => (steps > 1 ? `${amounts.number(steps)} edits` : ""),
+    offer: toOneOrOthers,
   },
   listing_reserved: {
     label: "Reservations",
@@ -54,6 +67,7 @@ export const kinds = {
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "reserved_for_you" ? `${who} reserved ${data.title} for you` : `${who} reserved ${data.title}`,
+    offer: toOneOnly,
   },
   reservation_extended: {
     label: "Reservations extended",
@@ -61,12 +75,14 @@ export const kinds = {
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who, amounts }) =>
       `${who} extended ${reservationOf(data.title, reason)} by ${amounts.number(data.hours)} ${data.hours === 1 ? "hour" : "hours"}`,
+    offer: toOneOnly,
   },
   reservation_ending: {
     label: "Reservations about to run out",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => `${capital(reservationOf(data.title, reason))} runs out soon`,
+    offer: toOneOnly,
   },
   listing_released: {
     label: "Reservations released early",
@@ -76,12 +92,14 @@ export const kinds = {
       reason === "your_reservation"
         ? `${who} released your reservation of ${data.title}`
         : `${data.title} is available again`,
+    offer: toOthers,
   },
   reservation_expired: {
     label: "Reservations that ran out",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => expired(data.title, reason),
+    offer: toOthers,
   },
   listing_sold: {
     label: "Sales",
@@ -89,24 +107,28 @@ export const kinds = {
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "reserved_for_you" ? `${who} sold ${data.title} to you` : `${who} sold ${data.title}`,
+    offer: nothing,
   },
   listing_withdrawn: {
     label: "Listings withdrawn",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, who }) => `${who} withdrew ${data.title}`,
+    offer: nothing,
   },
   listing_relisted: {
     label: "Listings offered again",
     audience: ["your_listing", "your_enquiry", "watching"],
     headline: ({ data }) => `${data.title} is available again`,
     detail: ({ data, amounts }) => amounts.money(data.priceMinor, data.currency),
+    offer: toOthers,
   },
   enquiry_received: {
     label: "New enquiries",
     audience: ["your_listing"],
     headline: ({ data }) => `${data.buyerName} asks about ${data.title}`,
     detail: ({ data }) => data.excerpt,
+    offer: nothing,
   },
   enquiry_replied: {
     label: "Replies to enquiries",
@@ -114,6 +136,7 @@ export const kinds = {
     buyer: (data) => data.buyerId,
     headline: ({ data }) => `${data.authorName} replied about ${data.title}`,
     detail: ({ data }) => data.excerpt,
+    offer: nothing,
   },
 } satisfies { [K in EventKind]: Kind<K> };
 
@@ -136,21 +159,9 @@ export function hasCertainReasons(role: Role): boolean {
   return Object.values(reasons).some((reason) => reason.role === role && !reason.optional);
 }
 
-export type Description = { headline: string; detail: string | null; link: string; reasonText: string };
-
-/**
- * The words for one event to one reader.
- * @param actorCompany whose doing it was, as others may know it; null where the clock did it
- */
-export function describe(event: EventRow, reason: Reason, actorCompany: string | null, amounts: Amounts): Description {
-  const kind = kinds[event.kind] as Kind<EventKind>;
-  const told = { data: event.data, reason, who: actorCompany ?? "Stockbell", amounts };
-  return {
-    headline: kind.headline(told),
-    detail: kind.detail?.(told) || null,
-    link: event.enquiryId === null ? `/listings/${event.listingId}` : `/enquiries/${event.enquiryId}`,
-    reasonText: reasons[reason].text,
-  };
+/** What an event offers to whoever is told of it for this reason. */
+export function offerOf(event: EventRow, reason: Reason): Offer | null {
+  return event.listingId === null ? null : kinds[event.kind].offer(reason);
 }
 
 function reservationOf(title: string, reason: Reason): string {

@@ -1,7 +1,11 @@
 import type { Request } from "express";
+import type { EventKind, EventRow } from "../events/catalogue.ts";
 import { formatFor, localeOf } from "../views.ts";
 import type { Notice } from "./inbox.ts";
-import { describe } from "./kinds.ts";
+import { type Amounts, type Kind, kinds, offerOf, type Reason, reasons } from "./kinds.ts";
+import { noteFor } from "./standing.ts";
+
+type Told = Omit<Notice, "recipientId" | "createdAt">;
 
 /** A notification as the views show it: in the inbox, in a toast, on the stream and in the polling fallback alike. */
 export type Row = ReturnType<typeof rowFor>;
@@ -12,24 +16,61 @@ export function toRow(notice: Notice, req: Pick<Request, "headers">): Row {
 }
 
 /** A notification in the words of a locale. */
-export function rowFor(notice: Omit<Notice, "recipientId" | "createdAt">, locale: string) {
+export function rowFor(notice: Told, locale: string) {
   const { event, seq, reason, readAt, archivedAt } = notice;
+  const hidden = notice.withheld ?? false;
   return {
     seq,
-    kind: event.kind,
-    ...describe(event, reason, event.actorCompany, formatFor(locale)),
+    hidden,
+    kind: hidden ? null : event.kind,
+    ...(hidden ? withheld : describe(event, reason, event.actorCompany, formatFor(locale))),
     at: new Date(event.occurredAt),
     read: readAt !== null,
     archived: archivedAt !== null,
     quiet: isQuiet(notice),
-    about: event.listingId,
-    title: event.data.title,
+    about: hidden ? null : event.listingId,
+    title: hidden ? null : event.data.title,
     /** Of rows with the same, only the newest that is unread is shown. */
-    folds: event.kind === "listing_updated" ? `${event.listingId}:${reason}` : null,
+    folds: event.kind === "listing_updated" && !hidden ? `${event.listingId}:${reason}` : null,
+    ...(hidden ? { offer: null, note: null } : offered(notice)),
   };
 }
 
 /** Whether a notification brings no toast, or none any more. */
-export function isQuiet({ quiet, readAt, archivedAt }: Pick<Notice, "quiet" | "readAt" | "archivedAt">): boolean {
-  return quiet || readAt !== null || archivedAt !== null;
+export function isQuiet({ quiet, readAt, archivedAt, withheld: hidden = false }: Told): boolean {
+  return quiet || hidden || readAt !== null || archivedAt !== null;
+}
+
+/** What it offers, and what has become of that as of which version of the listing. */
+function offered({ event, reason, standing }: Told) {
+  const offer = offerOf(event, reason);
+  if (!offer) return { offer, note: null };
+  // An event alone tells the state that it led to, which is the version after the one that its actor had seen.
+  const version = standing?.version ?? (event.data.version ?? -1) + 1;
+  return { offer, note: standing ? noteFor(offer, standing) : null, version };
+}
+
+type Description = { headline: string; detail: string | null; link: string; reasonText: string | null };
+
+/** The words for an event that its reader may no longer see: that there was one is all that they say. */
+const withheld: Description = {
+  headline: "An update that you can no longer see",
+  detail: null,
+  link: "/notifications",
+  reasonText: null,
+};
+
+/**
+ * The words for one event to one reader.
+ * @param actorCompany whose doing it was, as others may know it; null where the clock did it
+ */
+function describe(event: EventRow, reason: Reason, actorCompany: string | null, amounts: Amounts): Description {
+  const kind = kinds[event.kind] as Kind<EventKind>;
+  const told = { data: event.data, reason, who: actorCompany ?? "Stockbell", amounts };
+  return {
+    headline: kind.headline(told),
+    detail: kind.detail?.(told) || null,
+    link: event.enquiryId === null ? `/listings/${event.listingId}` : `/enquiries/${event.enquiryId}`,
+    reasonText: reasons[reason].text,
+  };
 }

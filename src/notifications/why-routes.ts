@@ -42,9 +42,9 @@ export function whyRoutes(db: Kysely<Database>): Router {
   return router;
 }
 
-/** One's own notification that the path names. @throws NotFoundError when one has none of that number */
+/** One's own notification that the path names. @throws NotFoundError when one has none of that number, or may no longer see it */
 async function getNotice(db: Kysely<Database>, req: Request): Promise<Notice> {
   const [notice] = await readThese(db, viewerOf(req).id, [idOf(req, "seq")]);
-  if (!notice) throw new NotFoundError("There is no such notification.");
+  if (!notice || notice.withheld) throw new NotFoundError("There is no such notification.");
   return notice;
 }

@@ -16,16 +16,16 @@ export const MOST_TOASTS = 3;
 const COUNTED = 100;
 const STENCILS = 500;
 
+const NAMES = ["seq", "badge", "revision", "headline", "detail", "link", "about", "folds", "version"] as const;
+
 /** What differs from event to event and from person to person: all else of a fragment is the same for all of its kind. */
-type Hole = "seq" | "badge" | "revision" | "headline" | "detail" | "link" | "about" | "folds" | "time" | "said";
+type Hole = (typeof NAMES)[number] | "time" | "said";
 
 // Nobody could have typed them, and no event happens at that time.
-const holes = Object.fromEntries(
-  ["seq", "badge", "revision", "headline", "detail", "link", "about", "folds"].map((name) => [
-    name,
-    `${name}-${randomBytes(12).toString("hex")}`,
-  ]),
-) as Record<Exclude<Hole, "time" | "said">, string>;
+const holes = Object.fromEntries(NAMES.map((name) => [name, `${name}-${randomBytes(12).toString("hex")}`])) as Record<
+  (typeof NAMES)[number],
+  string
+>;
 const NEVER = new Date(8.64e15);
 
 /** What one notice looks like: the toast, unless it is quiet, and out of band the badge and the inbox row. */
@@ -64,6 +64,7 @@ export function prepareNews(
     link: escaped(row.link),
     about: String(row.about ?? ""),
     folds: row.folds ?? "",
+    version: String(row.version),
     time: row.at.toISOString(),
     said: escaped(formatFor(locale).dateTime(row.at)),
   });
@@ -84,9 +85,9 @@ function stencilOf(locale: string, row: Row, reason: Reason): string[] {
   const key = `${locale} ${row.kind} ${reason} ${row.quiet} ${Boolean(row.detail)}`;
   const known = stencils.get(key);
   if (known) return known;
-  const { seq, headline, link, about, badge } = holes;
+  const { seq, headline, link, about, version, badge } = holes;
   const [detail, folds] = [row.detail && holes.detail, row.folds && holes.folds];
-  const blank = { ...row, seq, headline, detail, link, about, folds, at: NEVER };
+  const blank = { ...row, seq, headline, detail, link, about, folds, version, at: NEVER };
   const html = render("stream/news", locale, { rows: [blank], badge, summary: null });
   const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
   names.set(NEVER.toISOString(), "time").set(escaped(formatFor(locale).dateTime(NEVER)), "said");

@@ -1,4 +1,6 @@
-import type { Role } from "../db.ts";
+import type { ListingStatus, Role } from "../db.ts";
+import type { Offer } from "../notifications/kinds.ts";
+import { noteFor } from "../notifications/standing.ts";
 import { together } from "../together.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
@@ -6,7 +8,14 @@ import type { HubParts } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 
 /** What the stream must know of a listing; the views take the rest as it comes from the marketplace. */
-export type Card = { id: number; version: number; sellerId: number; reservedFor: number | null; updatedAt: Date };
+export type Card = {
+  id: number;
+  version: number;
+  status: ListingStatus;
+  sellerId: number;
+  reservedFor: number | null;
+  updatedAt: Date;
+};
 
 /** The marketplace's own readings, handed in: this room shows cards and does not know how they are made. */
 export type MarketCards = {
@@ -146,9 +155,18 @@ function cardFragment(listing: Card, part: Shown["part"], locale: string, render
   const key = `${listing.id} ${part} ${locale}`;
   const known = rendered.get(key);
   if (known !== undefined) return known;
-  const html = render("stream/market", locale, { listing, part });
+  const withheld = part === "other" && listing.status === "withdrawn";
+  const html = render("stream/market", locale, { listing, part, withheld, notes: notesOf(listing, part) });
   rendered.set(key, html);
   return html;
+}
+
+/** What has become of either offer of it, as far as it no longer holds; null for those who can have been made none. */
+function notesOf({ status }: Card, part: Shown["part"]) {
+  if (part === "owner") return null;
+  const offers: Offer[] = ["open", "yours"];
+  const notes = offers.map((offer) => [offer, noteFor(offer, { status, theirs: part === "reserved" })] as const);
+  return notes.filter(([, note]) => note !== null);
 }
 
 function partOf(viewer: { userId: number; role: Role }, card: Card): Shown["part"] {

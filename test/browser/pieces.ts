@@ -1,4 +1,6 @@
 import type { Response } from "express";
+import type { Offer } from "../../src/notifications/kinds.ts";
+import type { Note } from "../../src/notifications/standing.ts";
 import { render } from "../../src/views.ts";
 
 /** The server's time that polls are answered with. */
@@ -15,6 +17,19 @@ export function badge(unseen: number, revision = 1): string {
 
 export function row(seq: number, read: boolean): string {
   return render("notifications/row", "en-GB", { ...notice(seq), read });
+}
+
+/** A toast or a row that offered a listing, as of a version of it. */
+export function offer(what: "toast" | "row", seq: number, offer: Offer, version: number, listingId = 1): string {
+  return render(`notifications/${what}`, "en-GB", { ...notice(seq), offer, listingId, version, note: null });
+}
+
+/** How a listing stands, for whoever was offered it. */
+export function piece(id: number, version: number, notes: Partial<Record<Offer, Note>>): string {
+  const words = Object.entries(notes).map(
+    ([offer, note]) => `<b data-offer="${offer}">${render("notifications/standing", "en-GB", { note })}</b>`,
+  );
+  return `<i data-about="${id}" data-version="${version}">${words.join("")}</i>`;
 }
 
 export function card(id: number, status: string, version = 1, oob = false): string {

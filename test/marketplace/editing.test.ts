@@ -47,6 +47,7 @@ describe("editing", () => {
       kind: "listing_updated",
       actorId: shop.cast.sol.id,
       data: {
+        version: 1,
         title: "Cathode",
         sellerId: shop.cast.sol.id,
         edits: { price: { from: 845, to: 790 }, quantity: { from: 1200, to: 900 }, text: true },
