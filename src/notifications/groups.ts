@@ -1,5 +1,7 @@
-import type { Db } from "../db.ts";
+import { sql } from "kysely";
+import type { Db, Role } from "../db.ts";
 import { type InboxFilter, LIVE, type Notice, readThese, shownIn } from "./inbox.ts";
+import { reasonsFor } from "./kinds.ts";
 import { isWithheld } from "./rights.ts";
 
 /** The notifications of one listing in an inbox: its newest, how many there are, and how many of them are unread. */
@@ -42,14 +44,15 @@ export async function readGroups(
 const MOST_LISTINGS = 100;
 
 /** The listings that an inbox tells of and its reader may see, by title, to choose one from; of very many the newest. */
-export async function readListings(db: Db, userId: number, show: InboxFilter["show"]) {
+export async function readListings(db: Db, { id, role }: { id: number; role: Role }, show: InboxFilter["show"]) {
   const rows = await db
     .selectFrom("notifications")
     .innerJoin("events", "events.id", "notifications.event_id")
     .innerJoin("listings", "listings.id", "events.listing_id")
     .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
     .select(({ fn }) => ["listings.id as value", "listings.title as text", fn.max("notifications.seq").as("seq")])
-    .where("notifications.recipient_id", "=", userId)
+    .where("notifications.recipient_id", "=", id)
+    .where("notifications.reason", "=", sql<string>`any(${reasonsFor(role)}::text[])`)
     .where(shownIn(show))
     .where(({ not }) => not(isWithheld))
     .groupBy("listings.id")

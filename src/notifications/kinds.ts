@@ -140,10 +140,15 @@ export const kinds = {
   },
 } satisfies { [K in EventKind]: Kind<K> };
 
+/** The reasons for which somebody of a role may be told. */
+export function reasonsFor(role: Role): Reason[] {
+  return (Object.keys(reasons) as Reason[]).filter((reason) => reasons[reason].role === role);
+}
+
 /** The kinds that somebody of a role may hear of. */
 export function kindsFor(role: Role): { value: EventKind; text: string }[] {
   const entries = Object.entries(kinds) as [EventKind, Kind<EventKind>][];
-  const heard = entries.filter(([, { audience }]) => audience.some((reason) => reasons[reason].role === role));
+  const heard = entries.filter(([, { audience }]) => audience.some((reason) => reasonsFor(role).includes(reason)));
   return heard.map(([value, { label }]) => ({ value, text: label }));
 }
 

@@ -78,7 +78,7 @@ async function sendInbox(req: Request, res: Response, db: Kysely<Database>): Pro
     ...asked,
     undo: archived?.archivedAt ? toRow(archived, req) : null,
     kinds: kindsFor(viewer.role),
-    listings: await readListings(db, viewer.id, asked.show),
+    listings: await readListings(db, viewer, asked.show),
     query: (change: object) => queryOf({ ...asked, ...change }),
   };
   if (asked.by === "listing") {

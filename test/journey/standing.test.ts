@@ -7,6 +7,7 @@ import { unwatchListing, watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
+import { letPass } from "../marketplace/shop.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
 import { atBrowser, live } from "./people.ts";
@@ -63,6 +64,7 @@ test("sold: in both of Bea's tabs the row and the toast that offered it say so i
     .select("id as reservation")
     .where("listing_id", "=", listing.id)
     .executeTakeFirstOrThrow();
+  await letPass(db, listing.id, 2);
   await expireReservation(db, reservation);
   const lapsed = "No longer reserved for you";
   await saying(inbox, ".inbox-row", mine, lapsed).waitFor();

@@ -53,6 +53,11 @@ describe("editing", () => {
         edits: { price: { from: 845, to: 790 }, quantity: { from: 1200, to: 900 }, text: true },
         currency: "EUR",
         unit: "kg",
+        terms: {
+          before: { priceMinor: 845, currency: "EUR", quantity: 1200, unit: "kg" },
+          after: { priceMinor: 790, currency: "EUR", quantity: 900, unit: "kg" },
+          text: true,
+        },
         reservedFor: null,
       },
     });

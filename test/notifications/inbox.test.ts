@@ -95,7 +95,7 @@ test("U-14: it is filtered by kind and by listing, and grouped by listing, the n
     [first.id, 2, 2, 1],
   ]);
   expect(await readGroups(world.db, wanda.id, { show: "all", before: 3 }, 10)).toHaveLength(1);
-  const listings = await readListings(world.db, wanda.id, "all");
+  const listings = await readListings(world.db, wanda, "all");
   expect(listings.map(({ value }) => value).sort()).toEqual([first.id, second.id].sort());
 });
 

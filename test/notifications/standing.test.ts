@@ -21,6 +21,8 @@ const TABLE: [EventKind, Reason, (string | null)[]][] = [
   ["listing_updated", "your_enquiry", open],
   ["listing_updated", "watching", open],
   ["listing_reserved", "reserved_for_you", yours],
+  ["reservation_extended", "reserved_for_you", yours],
+  ["reservation_ending", "reserved_for_you", yours],
   ["listing_released", "your_enquiry", open],
   ["listing_released", "watching", open],
   ["reservation_expired", "your_enquiry", open],

@@ -82,7 +82,9 @@ describe("U-21: of a listing that an admin has withdrawn", () => {
     const before = await readHead(world.db, otto.id);
     await withdraw();
     const [shown, toBea] = [await shownTo(otto, since), await shownTo(bea, since)];
-    for (const [way, html] of Object.entries(shown)) {
+    for (const [way, all] of Object.entries(shown)) {
+      // The filter names every kind there is.
+      const html = all.replace(/<select[^>]*id="field-kind"[^]*?<\/select>/, "");
       expect([way, html]).toEqual([way, expect.stringContaining(WITHHELD)]);
       for (const word of [TITLE, "Serrano", "listing_", "You watch", `/listings/${listing.id}`]) {
         expect([way, html]).toEqual([way, expect.not.stringContaining(word)]);
@@ -98,7 +100,7 @@ describe("U-21: of a listing that an admin has withdrawn", () => {
     const stream = await server.stream(await server.signIn(otto), "?lastEventId=0");
     await stream.next(named("heartbeat"));
     expect(stream.seqs()).toEqual([1, 2]);
-    expect(stream.events.filter(named("toast")).map(({ id }) => id)).toEqual(["1", "2"]);
+    expect(stream.events.filter(named("toast"))).toEqual([]);
     expect(JSON.stringify(stream.events)).not.toContain('<article class=\\"toast\\"');
     stream.close();
     await relistListing(world.db, world.cast.ada, await now());

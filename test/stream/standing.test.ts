@@ -6,6 +6,7 @@ import { watchListing } from "../../src/marketplace/watches.ts";
 import { readHead } from "../../src/notifications/heads.ts";
 import { markRead } from "../../src/notifications/marks.ts";
 import { publishedListing } from "../cast.ts";
+import { letPass } from "../marketplace/shop.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named, type SseClient } from "../sse.ts";
@@ -138,6 +139,7 @@ test("a reservation that lapses is no longer the buyer's, and the listing is the
     .select("id")
     .where("listing_id", "=", listing.id)
     .executeTakeFirstOrThrow();
+  await letPass(db, listing.id, 2);
   await expireReservation(db, id);
   await world.drain();
   const inbox = await fetch(`${server.url}/notifications`, { headers: { Cookie: cookies.bea } });
