@@ -1,10 +1,12 @@
 // What the pages load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
+import { followConversation } from "./conversation.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
+import { keepOrder } from "./order.js";
 import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
 import { feedHtmx } from "./source.js";
@@ -31,11 +33,13 @@ function goLive() {
   defineFragments(htmx);
   countInTitle();
   guardForms(alerts, link);
+  keepOrder();
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     rereadWhenTold(htmx),
+    followConversation(),
   );
   wakeWithPage(link);
 }

@@ -25,6 +25,7 @@ function prune(html, _xhr, place) {
     if (place?.id === "toasts") showOnceEach(toastsIn(layer));
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
     lastOfEach(layer.querySelectorAll("[hx-swap-oob='true']"));
+    lastOfEach(layer.querySelectorAll("[hx-swap-oob]:not([hx-swap-oob='true']) > [id]"));
   }
   return parsed.innerHTML;
 }
@@ -52,12 +53,17 @@ function showOnceEach(toasts) {
 function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
-  if (!target || (!adds && isOld(element, target))) return element.remove();
-  if (!adds) return;
+  if (adds) replaceShown(element, root);
+  if (!target || (adds ? element.childElementCount === 0 : isOld(element, target))) element.remove();
+}
+
+function replaceShown(element, root) {
   for (const child of [...element.children]) {
-    if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
+    const shown = child.id && document.getElementById(child.id);
+    if (!shown) continue;
+    if (isOld(child, shown)) child.remove();
+    else replaceInstead(child, root);
   }
-  if (element.childElementCount === 0) element.remove();
 }
 
 // Of what comes several times in one fragment the last one counts.

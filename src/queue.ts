@@ -7,6 +7,7 @@ export type Jobs = {
   deliver_alone: { eventId: number };
   expire_reservation: { reservationId: number };
   announce_marks: { userId: number; seqs: number[] };
+  announce_seen: { enquiryId: number; readerId: number };
   end_streams: StreamEnding;
 };
 

@@ -4,7 +4,7 @@ import type { Bus } from "./bus.ts";
 import type { Database } from "./db.ts";
 import type { Log } from "./log.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
-import { announceMarks, endStreams } from "./notifications/announce.ts";
+import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 
@@ -17,6 +17,7 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
     deliver_alone: ({ eventId }, attempt) => deliverAlone({ db, bus, log }, eventId, attempt),
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
+    announce_seen: ({ enquiryId, readerId }) => announceSeen(db, bus, enquiryId, readerId),
     end_streams: (ending) => endStreams(bus, ending),
   };
 }

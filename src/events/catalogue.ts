@@ -2,6 +2,8 @@
 // true when it happened. It carries ids and short texts, never who is told: that is for notifications/audience.ts.
 
 type About = { title: string; sellerId: number };
+/** Events from before messages were told by their ids have none. */
+type Sent = { messageId?: number };
 type Change<T> = { from: T; to: T };
 export type Edits = {
   price?: Change<number>;
@@ -18,8 +20,8 @@ export type EventData = {
   listing_sold: About & { buyerId: number };
   listing_withdrawn: About & { buyerId: number | null };
   listing_relisted: About & { priceMinor: number; currency: string };
-  enquiry_received: About & { buyerId: number; buyerName: string; excerpt: string };
-  enquiry_replied: About & { buyerId: number; authorName: string; excerpt: string };
+  enquiry_received: About & Sent & { buyerId: number; buyerName: string; excerpt: string };
+  enquiry_replied: About & Sent & { buyerId: number; authorName: string; excerpt: string };
 };
 
 export type EventKind = keyof EventData;

@@ -29,6 +29,7 @@ const purposes: Record<TroubledJob["name"], string> = {
   deliver_alone: "Tell people of what happened",
   expire_reservation: "End a reservation whose time is over",
   announce_marks: "Show what was read on a person's other screens",
+  announce_seen: "Show a person that their message was seen",
   end_streams: "End the live pages of somebody who may no longer see them",
 };
 

@@ -1,5 +1,7 @@
+import type { Db } from "../db.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Notice } from "../notifications/inbox.ts";
+import { type Notice, readThese } from "../notifications/inbox.ts";
+import type { Marks } from "../notifications/messages.ts";
 import { type Badge, MOST_TOASTS, marksFrame, noticeFragment, summaryFragment } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Reads } from "./reads.ts";
@@ -58,6 +60,13 @@ export function writeNotices(
 /** Sends read marks, and how the inbox stands, to a page that is open already. */
 export function sendMarks(stream: Stream, notices: Notice[], badge: Badge): void {
   if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge));
+}
+
+/** Marks have changed in one of a person's tabs: all of them show it. */
+export async function showMarks(db: Db, person: Person, marks: Marks): Promise<void> {
+  note(person, marks);
+  const notices = await readThese(db, person.userId, marks.seqs).catch(() => []);
+  for (const stream of person.streams) sendMarks(stream, notices, person);
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */
