@@ -1,5 +1,6 @@
 import { afterSwaps } from "./after-swaps.js";
 
+const MARGIN = 24;
 const THREAD = ".thread[id]";
 
 /**
@@ -21,9 +22,9 @@ export function followConversation() {
 function beginAtEnd() {
   const thread = document.querySelector(THREAD);
   const [navigation] = performance.getEntriesByType("navigation");
-  if (!thread || location.hash || navigation?.type !== "navigate") return;
+  if (!thread || location.hash || ["reload", "back_forward"].includes(navigation?.type)) return;
   const { bottom } = (thread.nextElementSibling ?? thread).getBoundingClientRect();
-  if (bottom > innerHeight) scrollBy({ top: bottom - innerHeight, behavior: "instant" });
+  if (bottom > innerHeight) scrollBy({ top: bottom - innerHeight + MARGIN, behavior: "instant" });
 }
 
 function stayInPlace() {

@@ -4,12 +4,10 @@ import { seenOf } from "./seen.ts";
 import { type Message, readMessages, readSummaries, type ThreadSummary } from "./threads.ts";
 
 /** A thread as it stands, and what is new in it. */
-export type Conversation = { thread: ThreadSummary; messages: Message[] };
+type Conversation = { thread: ThreadSummary; messages: Message[] };
 
 /** Somebody who wants to know what moved in their threads, and since when. */
-export type Ask = { userId: number; role: Role; since: Date };
-
-export type ConversationReads = ReturnType<typeof conversationReads>;
+type Ask = { userId: number; role: Role; since: Date };
 
 /** What live pages read of conversations; each is a few queries, whatever it is asked for. */
 export function conversationReads(db: Kysely<Database>) {
