@@ -4,6 +4,7 @@ import type { Bus } from "../../src/bus.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import { markThreadSeen } from "../../src/marketplace/seen.ts";
 import { deliverEvent } from "../../src/notifications/deliver.ts";
+import { readPersonal, writeSeen } from "../../src/notifications/messages.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
@@ -167,6 +168,15 @@ test("where many come back at once, each is told of their own threads and of nob
     expect([...html.matchAll(/id="thread-row-(\d+)"/g)].map((match) => Number(match[1]))).toEqual([threads[index]]);
     expect(ritas).toContain(`From ${buyers[index]?.name}`);
   }
+});
+
+test("while one release follows another, each takes what the other says on a person's channel for what it is, or for nothing", () => {
+  const seen = { enquiryId: 7, messageId: 3, at: new Date() };
+  expect(readPersonal(writeSeen(seen))).toMatchObject({ about: "seen", ...seen });
+  // The release before knows marks alone: a revision that is older than any, and no number that is new.
+  expect(JSON.parse(writeSeen(seen))).toMatchObject({ revision: -1, lastSeq: 0, seqs: [] });
+  const marks = { unseen: 1, revision: 2, lastSeq: 3, seqs: [3] };
+  expect(readPersonal(JSON.stringify(marks))).toEqual({ about: "marks", ...marks });
 });
 
 async function poll(person: Viewer, since: string): Promise<string> {
