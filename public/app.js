@@ -2,12 +2,14 @@
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
 import { hearServer } from "./clock.js";
+import { followConversation } from "./conversation.js";
 import { countDown } from "./countdown.js";
 import { guardForms } from "./forms.js";
 import { defineFragments } from "./fragments.js";
 import { seeWhatComes, walkInbox } from "./inbox.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
+import { keepOrder } from "./order.js";
 import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
 import { feedHtmx } from "./source.js";
@@ -41,12 +43,14 @@ function goLive() {
   countInTitle();
   seeWhatComes(htmx);
   guardForms(alerts, link);
+  keepOrder();
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     rereadWhenTold(htmx),
     (message) => message.type === "position" && hearServer(message.at),
+    followConversation(),
   );
   wakeWithPage(link);
 }

@@ -32,6 +32,7 @@ function prune(html, _xhr, place) {
     for (const toast of toasts.filter(isInPlace)) rememberQuiet(toast);
     for (const element of layer.querySelectorAll("[hx-swap-oob]")) settle(element, root);
     lastOfEach(layer.querySelectorAll("[hx-swap-oob='true']"));
+    lastOfEach(layer.querySelectorAll("[hx-swap-oob]:not([hx-swap-oob='true']) > [id]"));
   }
   return parsed.innerHTML;
 }
@@ -65,15 +66,18 @@ function showOnceEach(toasts) {
 function settle(element, root) {
   const { selector, adds } = destination(element);
   const target = document.querySelector(selector);
-  if (!target || (!adds && isOld(element, target))) return element.remove();
+  if (adds) settleChildren(element, target, root);
+  if (!target || (adds ? element.childElementCount === 0 : isOld(element, target))) return element.remove();
   if (element.hasAttribute("data-state-only")) element.replaceWith(inState(element, target));
-  if (!adds) return;
+}
+
+function settleChildren(element, target, root) {
   for (const child of [...element.children]) {
-    if (!isWanted(child, target)) child.remove();
-    else if (child.id && document.getElementById(child.id)) replaceInstead(child, root);
-    else takePlaces(child, target);
+    const shown = child.id && document.getElementById(child.id);
+    if (shown && !isOld(child, shown)) replaceInstead(child, root);
+    else if (shown || (target && !isWanted(child, target))) child.remove();
+    else if (target) takePlaces(child, target);
   }
-  if (element.childElementCount === 0) element.remove();
 }
 
 // Of what comes several times in one fragment the last one counts.

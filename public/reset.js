@@ -1,10 +1,10 @@
 import { correctOffers } from "./standing.js";
 
-const LISTINGS = "[data-listing][id], [id^='actions-']";
+const MOVING = "[data-listing][id], [id^='actions-'], .thread[id], #threads";
 
 /**
  * When the server cannot go on from where the page was, or more has changed than is told one by one, the page reads
- * again what moves in it: the badge, the inbox and the listings.
+ * again what moves in it: the badge, the inbox, the listings and the conversations.
  * @returns {(message: import("./stream.js").Message) => void}
  */
 export function rereadWhenTold(htmx) {
@@ -27,8 +27,8 @@ async function reread(htmx) {
   const page = answer?.ok ? await answer.text() : null;
   rereading = false;
   if (!page) return;
-  const listings = [...document.querySelectorAll(LISTINGS)].map(({ id }) => `#${id}`);
-  const selectOOB = ["#badge", "#inbox", ...new Set(listings)].join(",");
+  const moving = [...document.querySelectorAll(MOVING)].map(({ id }) => `#${id}`);
+  const selectOOB = ["#badge", "#inbox", ...new Set(moving)].join(",");
   htmx.swap(document.body, page, { swapStyle: "none" }, { selectOOB });
   // What the stream brought while the page was read is newer.
   correctOffers(document);

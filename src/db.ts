@@ -58,7 +58,18 @@ export interface Database {
     listing_id: number;
     buyer_id: number;
     created_at: Given<Date>;
+    /** From here on the database keeps it up itself, with each message. */
     last_message_at: Given<Date>;
+    seller_id: Given<number>;
+    /** When the first message was sent that the seller has not answered. */
+    waiting_since: Date | null;
+    /** The last of the other's messages that each has seen, and when that was. */
+    buyer_seen_id: Given<number>;
+    buyer_seen_at: Date | null;
+    seller_seen_id: Given<number>;
+    seller_seen_at: Date | null;
+    /** When a message was last written or seen. */
+    moved_at: Given<Date>;
   };
   messages: {
     id: Given<number>;

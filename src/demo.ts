@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Viewer } from "./access.ts";
 import { hashPassword } from "./accounts/passwords.ts";
 import { createUser } from "./accounts/users.ts";
@@ -11,6 +11,7 @@ import type { ListingInput } from "./marketplace/listing-form.ts";
 import { findListings, type ListingView } from "./marketplace/listings.ts";
 import { publishListing, updateListing } from "./marketplace/publishing.ts";
 import { reserveListing, sellListing } from "./marketplace/reservations.ts";
+import { markThreadSeen } from "./marketplace/seen.ts";
 import { watchListing } from "./marketplace/watches.ts";
 import { withdrawListing } from "./marketplace/withdrawal.ts";
 import { configOrExit, fatal } from "./process.ts";
@@ -97,8 +98,29 @@ async function talk(db: Kysely<Database>, people: DemoPeople, sols: Shelf, ritas
   await reply(db, bea, copper, "Perfect. We pay at 30 days: is that possible for the first lot, too?");
   const panels = await enquire(db, bea, ritas("LED"), "Are the drivers dimmable (DALI)? We would take 600.");
   await reply(db, rita, panels, "They switch only. I can offer 600 with DALI drivers at 14.20 each, ex works.");
-  await enquire(db, otto, sols("Rebar"), "How bad is the rust film? Photos of two or three bundles would help.");
+  await seeAll(db, bea, panels);
+  await seeAll(db, sol, copper);
+  const rebar = await enquire(
+    db,
+    otto,
+    sols("Rebar"),
+    "How bad is the rust film? Photos of two or three bundles would help.",
+  );
+  await dateBack(db, rebar, 26);
   await enquire(db, otto, ritas("HDPE"), "Which colours does the off-grade come in?");
+}
+
+async function seeAll(db: Kysely<Database>, reader: Viewer, thread: number): Promise<void> {
+  await markThreadSeen(db, reader, thread, Number.MAX_SAFE_INTEGER);
+}
+
+// Somebody who has waited for long, so that a seller's list has an order to be seen.
+async function dateBack(db: Db, thread: number, hours: number): Promise<void> {
+  const then = sql<Date>`now() - ${hours} * interval '1 hour'`;
+  await db.updateTable("messages").set({ sent_at: then }).where("enquiry_id", "=", thread).execute();
+  const dates = { created_at: then, last_message_at: then, waiting_since: then, moved_at: then };
+  await db.updateTable("enquiries").set(dates).where("id", "=", thread).execute();
+  await db.updateTable("events").set({ occurred_at: then }).where("enquiry_id", "=", thread).execute();
 }
 
 async function trade(db: Kysely<Database>, people: DemoPeople, sols: Shelf, ritas: Shelf): Promise<void> {

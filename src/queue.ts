@@ -8,6 +8,7 @@ export type Jobs = {
   expire_reservation: { reservationId: number };
   warn_of_expiry: { reservationId: number };
   announce_marks: { userId: number; seqs: number[] };
+  announce_seen: { enquiryId: number; readerId: number };
   end_streams: StreamEnding;
 };
 

@@ -5,6 +5,7 @@ import { type Bus, createBus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import { createDb, createPool } from "./db.ts";
 import { createLog, type Log } from "./log.ts";
+import { conversationReads } from "./marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "./marketplace/listings.ts";
 import { createMetrics } from "./metrics.ts";
 import { stopOnSignal } from "./process.ts";
@@ -33,7 +34,7 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
     changedSince: (since: Date, limit: number) => findListingsChangedSince(db, since, limit),
   };
   const reads = createReads(db);
-  const hub = new Hub({ db, bus, log, metrics, cards, reads });
+  const hub = new Hub({ db, bus, log, metrics, cards, talks: conversationReads(db), reads });
   await hub.start();
   const server = createServer(createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
   // The platform's router keeps connections for 90 seconds; a server that closes first makes it answer 503.

@@ -5,7 +5,7 @@ import type { Database } from "./db.ts";
 import type { Log } from "./log.ts";
 import { warnOfExpiry } from "./marketplace/ending.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
-import { announceMarks, endStreams } from "./notifications/announce.ts";
+import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 
@@ -19,6 +19,7 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
     warn_of_expiry: ({ reservationId }) => warnOfExpiry(db, reservationId),
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
+    announce_seen: ({ enquiryId, readerId }) => announceSeen(db, bus, enquiryId, readerId),
     end_streams: (ending) => endStreams(bus, ending),
   };
 }

@@ -5,6 +5,7 @@ import type { Viewer } from "../src/access.ts";
 import { createApp } from "../src/app.ts";
 import { createBus } from "../src/bus.ts";
 import { createDb, createPool } from "../src/db.ts";
+import { conversationReads } from "../src/marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "../src/marketplace/listings.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { Hub } from "../src/stream/hub.ts";
@@ -58,7 +59,7 @@ async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web
   };
   const metrics = createMetrics();
   const reads = createReads(db);
-  const hub = new Hub({ db, bus, log, metrics, cards, reads });
+  const hub = new Hub({ db, bus, log, metrics, cards, talks: conversationReads(db), reads });
   await hub.start();
   const server = createServer(createApp({ ...parts, hub, metrics, cards, reads }));
   // Each request comes on a connection of its own, so that it may go elsewhere than the one before.

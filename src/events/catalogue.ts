@@ -9,6 +9,8 @@ type About = {
   /** The listing's version that whoever changed it had before them; not of what is new, nor from earlier releases. */
   version?: number;
 };
+/** Events from before messages were told by their ids have none. */
+type Sent = { messageId?: number };
 
 /** What several edits come to together, and how many they are. */
 export type NetEdits = TermsChange & { steps: number };
@@ -31,8 +33,8 @@ export type EventData = {
   listing_sold: About & { buyerId: number };
   listing_withdrawn: About & { buyerId: number | null };
   listing_relisted: About & { priceMinor: number; currency: string };
-  enquiry_received: About & { buyerId: number; buyerName: string; excerpt: string };
-  enquiry_replied: About & { buyerId: number; authorName: string; excerpt: string };
+  enquiry_received: About & Sent & { buyerId: number; buyerName: string; excerpt: string };
+  enquiry_replied: About & Sent & { buyerId: number; authorName: string; excerpt: string };
 };
 
 export type EventKind = keyof EventData;

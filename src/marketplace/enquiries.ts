@@ -56,8 +56,14 @@ async function openThread(trx: Trx, buyer: Author, listing: ListingView, message
     .values({ listing_id: listing.id, buyer_id: buyer.id })
     .returning("id")
     .executeTakeFirstOrThrow();
-  await trx.insertInto("messages").values({ enquiry_id: id, author_id: buyer.id, body: message }).execute();
-  const data = { ...aboutOf(listing), buyerId: buyer.id, buyerName: buyer.name, excerpt: excerptOf(message) };
+  const messageId = await insertMessage(trx, buyer, id, message);
+  const data = {
+    ...aboutOf(listing),
+    buyerId: buyer.id,
+    buyerName: buyer.name,
+    excerpt: excerptOf(message),
+    messageId,
+  };
   const about = { actorId: buyer.id, listingId: listing.id, enquiryId: id };
   await recordEvent(trx, { kind: "enquiry_received", ...about, data });
   return id;
@@ -66,20 +72,17 @@ async function openThread(trx: Trx, buyer: Author, listing: ListingView, message
 async function addMessage(trx: Trx, author: Author, thread: Thread, message: string): Promise<Message> {
   const again = await findSentTwice(trx, author, thread, message);
   if (again) return again;
-  const { id } = await trx
-    .insertInto("messages")
-    .values({ enquiry_id: thread.id, author_id: author.id, body: message })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  await trx
-    .updateTable("enquiries")
-    .set({ last_message_at: sql`clock_timestamp()` })
-    .where("id", "=", thread.id)
-    .execute();
+  const id = await insertMessage(trx, author, thread.id, message);
   const { title, sellerId, buyerId, listingId } = thread;
-  const data = { title, sellerId, buyerId, authorName: author.name, excerpt: excerptOf(message) };
+  const data = { title, sellerId, buyerId, authorName: author.name, excerpt: excerptOf(message), messageId: id };
   await recordEvent(trx, { kind: "enquiry_replied", actorId: author.id, listingId, enquiryId: thread.id, data });
   return readMessages(trx).where("messages.id", "=", id).executeTakeFirstOrThrow();
+}
+
+// The database moves the conversation on: who waits since when, and what its author has seen by now.
+async function insertMessage(trx: Trx, author: Author, enquiryId: number, body: string): Promise<number> {
+  const message = { enquiry_id: enquiryId, author_id: author.id, body };
+  return (await trx.insertInto("messages").values(message).returning("id").executeTakeFirstOrThrow()).id;
 }
 
 // The same words from the same person within seconds are a double click, not a second message. The listing's lock makes

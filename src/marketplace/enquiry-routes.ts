@@ -8,6 +8,7 @@ import { idOf, parseForm } from "../forms.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { messageForm } from "./buyer-routes.ts";
 import { reply } from "./enquiries.ts";
+import { markThreadSeen, seenOf } from "./seen.ts";
 import { countThreads, findMessages, findThreads, getThread } from "./threads.ts";
 
 const THREADS = 30;
@@ -45,8 +46,15 @@ export function addEnquiryRoutes(router: Router, db: Kysely<Database>): void {
       sendFragment(req, res, "marketplace/message-form", { thread, after: "error", oob: false, ...told }, 422);
     }
   });
+
+  router.post("/enquiries/:id/seen", allow("buyer", "seller"), async (req, res) => {
+    const thread = await getThread(db, viewerOf(req), idOf(req));
+    await markThreadSeen(db, viewerOf(req), thread.id, parseForm(seenForm, req.body).upTo);
+    res.status(204).end();
+  });
 }
 
+const seenForm = z.object({ upTo: z.coerce.number().int().min(1).max(1e15) });
 const pageForm = z.object({ page: z.coerce.number().int().min(1).max(100_000).catch(1) });
 const beforeForm = z.object({ before: z.coerce.number().int().min(1).max(1e15).nullable().catch(null) });
 
@@ -61,5 +69,6 @@ async function sendThread(
   const found = await findMessages(db, thread.id, before, MESSAGES + 1);
   const messages = found.slice(-MESSAGES);
   const earlier = found.length > MESSAGES ? messages[0]?.id : null;
-  sendPage(req, res, "marketplace/enquiry", { thread, messages, earlier, before, ...told }, told ? 422 : 200);
+  const seen = seenOf(thread, viewerOf(req).id);
+  sendPage(req, res, "marketplace/enquiry", { thread, messages, earlier, before, seen, ...told }, told ? 422 : 200);
 }

@@ -16,10 +16,16 @@ export type Thread = {
   sellerName: string;
   sellerCompany: string;
   lastMessageAt: Date;
+  /** When the first message was sent that the seller has not answered. */
+  waitingSince: Date | null;
+  buyerSeenId: number;
+  buyerSeenAt: Date | null;
+  sellerSeenId: number;
+  sellerSeenAt: Date | null;
 };
 
 /** A thread in a list, with how its last message begins and who wrote that. */
-export type ThreadSummary = Thread & { excerpt: string; lastAuthorId: number };
+export type ThreadSummary = Thread & { excerpt: string; lastAuthorId: number; lastMessageId: number };
 
 export type Message = {
   id: number;
@@ -36,7 +42,7 @@ function readThreads(db: Db) {
     .selectFrom("enquiries")
     .innerJoin("listings", "listings.id", "enquiries.listing_id")
     .innerJoin("users as buyers", "buyers.id", "enquiries.buyer_id")
-    .innerJoin("users as sellers", "sellers.id", "listings.seller_id")
+    .innerJoin("users as sellers", "sellers.id", "enquiries.seller_id")
     .select([
       "enquiries.id",
       "enquiries.listing_id as listingId",
@@ -45,16 +51,21 @@ function readThreads(db: Db) {
       "enquiries.buyer_id as buyerId",
       "buyers.name as buyerName",
       "buyers.company as buyerCompany",
-      "listings.seller_id as sellerId",
+      "enquiries.seller_id as sellerId",
       "sellers.name as sellerName",
       "sellers.company as sellerCompany",
       "enquiries.last_message_at as lastMessageAt",
+      "enquiries.waiting_since as waitingSince",
+      "enquiries.buyer_seen_id as buyerSeenId",
+      "enquiries.buyer_seen_at as buyerSeenAt",
+      "enquiries.seller_seen_id as sellerSeenId",
+      "enquiries.seller_seen_at as sellerSeenAt",
     ]);
 }
 
 /**
- * The threads that a viewer may read, the last written in first: a buyer's own, those about a seller's listings, all for
- * an admin.
+ * The threads that a viewer may read: a buyer's own and all for an admin, the last written in first; those about a
+ * seller's listings, whoever has waited longest for an answer first.
  * @param page how many to pass over, and how many to give at the most
  */
 export async function findThreads(
@@ -62,19 +73,19 @@ export async function findThreads(
   viewer: Actor,
   page: { from: number; limit: number },
 ): Promise<ThreadSummary[]> {
-  return readSummaries(db).where(theirs(viewer)).offset(page.from).limit(page.limit).execute();
+  const threads = readSummaries(db).where(theirs(viewer)).offset(page.from).limit(page.limit);
+  return (viewer.role === "seller" ? waitingFirst(threads) : latestFirst(threads)).execute();
 }
 
-/** The threads about one listing, for its owner. @param limit how many at the most */
+/** The threads about one listing, for its owner, in the same order. @param limit how many at the most */
 export async function findThreadsAbout(db: Db, listingId: number, limit: number): Promise<ThreadSummary[]> {
-  return readSummaries(db).where("enquiries.listing_id", "=", listingId).limit(limit).execute();
+  return waitingFirst(readSummaries(db).where("enquiries.listing_id", "=", listingId).limit(limit)).execute();
 }
 
 /** How many threads findThreads has for a viewer. */
 export async function countThreads(db: Db, viewer: Actor): Promise<number> {
   const { threads } = await db
     .selectFrom("enquiries")
-    .innerJoin("listings", "listings.id", "enquiries.listing_id")
     .select(({ fn }) => fn.countAll<number>().as("threads"))
     .where(theirs(viewer))
     .executeTakeFirstOrThrow();
@@ -126,24 +137,33 @@ export function readMessages(db: Db) {
     ]);
 }
 
-function readSummaries(db: Db) {
+/** The query of threads in the form of ThreadSummary; the caller says which, and in what order. */
+export function readSummaries(db: Db) {
   return readThreads(db)
     .innerJoinLateral(
       ({ selectFrom }) =>
         selectFrom("messages")
           .whereRef("messages.enquiry_id", "=", "enquiries.id")
-          .select(["messages.author_id", sql<string>`left(messages.body, 200)`.as("excerpt")])
+          .select(["messages.id", "messages.author_id", sql<string>`left(messages.body, 200)`.as("excerpt")])
           .orderBy("messages.id", "desc")
           .limit(1)
           .as("last"),
       (join) => join.onTrue(),
     )
-    .select(["last.excerpt", "last.author_id as lastAuthorId"])
-    .orderBy("enquiries.last_message_at", "desc")
-    .orderBy("enquiries.id", "desc");
+    .select(["last.excerpt", "last.author_id as lastAuthorId", "last.id as lastMessageId"]);
+}
+
+type Summaries = ReturnType<typeof readSummaries>;
+
+function latestFirst(threads: Summaries): Summaries {
+  return threads.orderBy("enquiries.last_message_at", "desc").orderBy("enquiries.id", "desc");
+}
+
+function waitingFirst(threads: Summaries): Summaries {
+  return latestFirst(threads.orderBy("enquiries.waiting_since", (order) => order.asc().nullsLast()));
 }
 
 function theirs({ id, role }: Actor) {
   if (role === "admin") return sql<boolean>`true`;
-  return role === "seller" ? sql<boolean>`listings.seller_id = ${id}` : sql<boolean>`enquiries.buyer_id = ${id}`;
+  return role === "seller" ? sql<boolean>`enquiries.seller_id = ${id}` : sql<boolean>`enquiries.buyer_id = ${id}`;
 }

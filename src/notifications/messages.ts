@@ -3,7 +3,7 @@ import type { LoggedEvent } from "../events/log.ts";
 import type { Reason } from "./kinds.ts";
 
 // What the bus carries. On the channel "events" every web process hears of each event, with a ring for each person whom
-// it concerns; on a person's own channel, of what they have marked in one of their tabs.
+// it concerns; on a person's own channel, of what they have marked in one of their tabs, and of theirs that was seen.
 
 /** One recipient's number for an event, and how their inbox stands with it. */
 export type Ring = {
@@ -23,7 +23,10 @@ export type Ring = {
 export type News = { event: LoggedEvent | null; rings: Ring[] };
 
 /** Marks have changed in one of a person's tabs. */
-export type Marks = { unseen: number; revision: number; lastSeq: number; seqs: number[] };
+export type Marks = { about: "marks"; unseen: number; revision: number; lastSeq: number; seqs: number[] };
+
+/** The other in a conversation has seen what this person wrote, up to a message. */
+export type Seen = { about: "seen"; enquiryId: number; messageId: number; at: Date };
 
 const RINGS_IN_ONE = 500;
 
@@ -44,11 +47,19 @@ export function readNews(body: string): News {
   return news;
 }
 
-export function writeMarks({ unseen, revision, lastSeq, seqs }: Marks): string {
-  return JSON.stringify({ unseen, revision, lastSeq, seqs });
+export function writeMarks({ unseen, revision, lastSeq, seqs }: Omit<Marks, "about">): string {
+  return JSON.stringify({ about: "marks", unseen, revision, lastSeq, seqs });
 }
 
+export function writeSeen({ enquiryId, messageId, at }: Omit<Seen, "about">): string {
+  return JSON.stringify({ about: "seen", ...NO_MARKS, enquiryId, messageId, at });
+}
+
+// The release before this one takes all that it hears on this channel for marks, and these for old ones.
+const NO_MARKS = { unseen: 0, revision: -1, lastSeq: 0, seqs: [] };
+
 /** What a message on a person's channel says. */
-export function readMarks(body: string): Marks {
-  return JSON.parse(body);
+export function readPersonal(body: string): Marks | Seen {
+  const { about = "marks", ...said } = JSON.parse(body);
+  return about === "seen" ? { ...said, about, at: new Date(said.at) } : { ...said, about };
 }

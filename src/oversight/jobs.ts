@@ -30,6 +30,7 @@ const purposes: Record<TroubledJob["name"], string> = {
   expire_reservation: "End a reservation whose time is over",
   warn_of_expiry: "Warn that a reservation runs out soon",
   announce_marks: "Show what was read on a person's other screens",
+  announce_seen: "Show a person that their message was seen",
   end_streams: "End the live pages of somebody who may no longer see them",
 };
 

@@ -1,5 +1,7 @@
+import type { Db } from "../db.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Notice } from "../notifications/inbox.ts";
+import { type Notice, readThese } from "../notifications/inbox.ts";
+import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
 import { type Badge, MOST_TOASTS, marksFrame, noticeFrame, summaryFragment, toastsOf } from "./fragments.ts";
 import { frame } from "./frames.ts";
@@ -63,6 +65,14 @@ export function writeNotices(
  */
 export function sendMarks(stream: Stream, notices: Notice[], badge: Badge, gone: number[] = []): void {
   if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge, gone));
+}
+
+/** Marks have changed in one of a person's tabs: all of them show it. */
+export async function showMarks(db: Db, person: Person, marks: Marks): Promise<void> {
+  note(person, marks);
+  const notices = await readThese(db, person.userId, marks.seqs).catch(() => null);
+  const gone = notices ? marks.seqs.filter((seq) => !notices.some((notice) => notice.seq === seq)) : [];
+  for (const stream of person.streams) sendMarks(stream, notices ?? [], person, gone);
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */

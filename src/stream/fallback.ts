@@ -4,11 +4,12 @@ import { readSince } from "../events/log.ts";
 import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
+import type { Hub } from "./hub.ts";
 import { type MarketCards, marketSince } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 
-type Parts = { db: Kysely<Database>; cards: MarketCards; reads: Reads };
+type Parts = { db: Kysely<Database>; hub: Pick<Hub, "talks">; cards: MarketCards; reads: Reads };
 type Asked = { standing: Standing; since: Date | null; head: InboxHead };
 
 /**
@@ -16,7 +17,7 @@ type Asked = { standing: Standing; since: Date | null; head: InboxHead };
  * @returns an empty string when there is nothing
  */
 export async function missedFragment(
-  { db, cards, reads }: Parts,
+  { db, hub, cards, reads }: Parts,
   viewer: { userId: number; role: Role },
   locale: string,
   { standing, since, head }: Asked,
@@ -30,7 +31,8 @@ export async function missedFragment(
       ? summaryFragment(locale, notices, toasts, head)
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
+  const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
   const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
   const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
-  return news + market + oversight;
+  return news + market + talk + oversight;
 }

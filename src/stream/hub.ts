@@ -4,28 +4,35 @@ import type { Database } from "../db.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { readThese } from "../notifications/inbox.ts";
-import { type Marks, type News, type Ring, readMarks, readNews } from "../notifications/messages.ts";
+import { type Marks, type News, type Ring, readNews, readPersonal, type Seen } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, sendMarks } from "./catch-up.ts";
+import { catchUp, note, showMarks } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
+import { type Conversations, createConversations, type Talks } from "./conversations.ts";
 import { frame } from "./frames.ts";
 import { type Heart, startHeart } from "./heart.ts";
+import { endInWaves } from "./leaving.ts";
 import { inLine } from "./line.ts";
 import { createMarket, type MarketCards } from "./market.ts";
 import { createOversight } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 import { RecentEvents } from "./recent.ts";
-import type { Person, Stream } from "./stream.ts";
+import { type Person, type Stream, subscribedPerson } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
 
-export type HubParts = { db: Kysely<Database>; bus: Bus; log: Log; metrics: Metrics; cards: MarketCards; reads: Reads };
+export type HubParts = {
+  db: Kysely<Database>;
+  bus: Bus;
+  log: Log;
+  metrics: Metrics;
+  cards: MarketCards;
+  talks: Talks;
+  reads: Reads;
+};
 
 const HOUR = 3_600_000;
-const WAVE_MS = 100;
 // By then the answer that brings the browser its new cookie has arrived.
 const RENEWED_MS = 1500;
-const SUBSCRIBED_MS = 250;
 
 /**
  * All streams of one web process: who is connected, what each has been told, and what must be told next. The bus is its
@@ -36,6 +43,7 @@ export class Hub {
   readonly streams = new Set<Stream>();
   /** Those for which something waits that their readers have not taken yet. */
   readonly lagging = new Set<Connection>();
+  readonly talks: Conversations;
   readonly #admins = new Set<Stream>();
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
@@ -50,6 +58,7 @@ export class Hub {
     this.#parts = parts;
     this.#market = createMarket(parts, this.streams);
     this.#oversight = createOversight(parts, this.#admins);
+    this.talks = createConversations(parts, this.people);
     this.#heart = startHeart(this);
     this.#stops = [this.#heart.stop, startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
@@ -127,15 +136,8 @@ export class Hub {
   async close(ms: number): Promise<void> {
     this.#closing = true;
     for (const stop of this.#stops) stop();
-    const leaving = [...this.streams];
-    const waves = Math.max(1, Math.round(ms / WAVE_MS));
-    for (let wave = 1; wave <= waves; wave += 1) {
-      const done = Math.ceil((leaving.length * (wave - 1)) / waves);
-      for (const stream of leaving.slice(done, Math.ceil((leaving.length * wave) / waves))) {
-        this.end(stream, "deploy", undefined, 500 + Math.floor(Math.random() * 4500));
-      }
-      if (wave < waves && this.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, WAVE_MS));
-    }
+    const delay = () => 500 + Math.floor(Math.random() * 4500);
+    await endInWaves(this.streams, ms, (stream) => this.end(stream, "deploy", undefined, delay()));
   }
 
   /** What changed and happened while the bus did not tell of it, because it or a bell-ringer was away. */
@@ -143,22 +145,17 @@ export class Hub {
     if (this.streams.size === 0) return;
     await this.#market.showAllSince(since);
     await this.#oversight.showSince(since);
+    await this.talks.showAllSince(since);
   }
 
-  /** A stream that has just opened is shown what changed on the market since its page was rendered. */
-  showMarketSince(stream: Stream, since: Date): Promise<void> {
-    return this.#market.showSince(stream, since);
+  /** A stream that has just opened is shown what changed on the market and was said since its page was rendered. */
+  async showSince(stream: Stream, since: Date): Promise<void> {
+    await this.#market.showSince(stream, since);
+    await this.talks.showSince(stream, since);
   }
 
   #personOf(userId: number): Person {
-    const known = this.people.get(userId);
-    if (known) return known;
-    // A bus that does not answer holds up no stream: what it does not ring for is found by the sweep.
-    const subscribed = Promise.race([
-      this.#parts.bus.subscribe(`user:${userId}`).catch(() => {}),
-      new Promise<void>((resolve) => setTimeout(resolve, SUBSCRIBED_MS).unref()),
-    ]);
-    const person: Person = { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0, noted: 0 };
+    const person = this.people.get(userId) ?? subscribedPerson(this.#parts.bus, userId);
     this.people.set(userId, person);
     return person;
   }
@@ -167,7 +164,12 @@ export class Hub {
     if (channel === "control") return this.endStreams(JSON.parse(body));
     if (channel === "events") return this.#hearNews(readNews(body));
     const person = this.people.get(Number(channel.slice(5)));
-    if (person) void this.#hearMarks(person, readMarks(body));
+    if (person) this.#hearPersonal(person, readPersonal(body));
+  }
+
+  #hearPersonal(person: Person, message: Marks | Seen): void {
+    if (message.about === "seen") this.talks.seen(person, message);
+    else void showMarks(this.#parts.db, person, message);
   }
 
   #hearNews({ event, rings }: News): void {
@@ -179,6 +181,7 @@ export class Hub {
     this.#recent.add(event);
     // What is said in a thread changes no card: nobody else is to be sent one for it.
     if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
+    if (event.enquiryId !== null) void this.talks.happened(event);
     this.#oversight.happened(event);
   }
 
@@ -202,13 +205,5 @@ export class Hub {
   #observe(eventId: number): void {
     const happened = this.#recent.find(eventId)?.occurredAt.getTime() ?? Date.now();
     this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - happened) / 1000);
-  }
-
-  async #hearMarks(person: Person, message: Marks): Promise<void> {
-    note(person, message);
-    const { db } = this.#parts;
-    const notices = await readThese(db, person.userId, message.seqs).catch(() => null);
-    const gone = notices ? message.seqs.filter((seq) => !notices.some((notice) => notice.seq === seq)) : [];
-    for (const stream of person.streams) sendMarks(stream, notices ?? [], person, gone);
   }
 }

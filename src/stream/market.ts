@@ -135,7 +135,7 @@ export async function marketSince(
 }
 
 /** More has changed than a page shows: it is told to read itself again. */
-function reread(locale: string): string {
+export function reread(locale: string): string {
   return render("stream/reread", locale, {});
 }
 

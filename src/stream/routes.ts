@@ -109,7 +109,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   metrics.catchupRows.inc(missed.length);
   sendMarks(stream, [], person);
   if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
-  if (since) await hub.showMarketSince(stream, since);
+  if (since) await hub.showSince(stream, since);
   await hub.goLive(person, stream);
   // Its first heartbeat says that all that was missed has been sent: only then may a page claim that all is here.
   sendHeartbeat(hub, stream);

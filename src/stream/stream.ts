@@ -1,3 +1,4 @@
+import type { Bus } from "../bus.ts";
 import type { Role } from "../db.ts";
 import type { Connection } from "./connection.ts";
 
@@ -34,3 +35,15 @@ export type Person = {
   /** The number up to which the database knows them to have been told. */
   noted: number;
 };
+
+const SUBSCRIBED_MS = 250;
+
+/** Somebody whose first stream opens here: from now on the bus tells of what concerns them alone. */
+export function subscribedPerson(bus: Bus, userId: number): Person {
+  // A bus that does not answer holds up no stream: what it does not ring for is found by the sweep.
+  const subscribed = Promise.race([
+    bus.subscribe(`user:${userId}`).catch(() => {}),
+    new Promise<void>((resolve) => setTimeout(resolve, SUBSCRIBED_MS).unref()),
+  ]);
+  return { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0, noted: 0 };
+}

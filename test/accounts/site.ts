@@ -4,6 +4,7 @@ import request from "supertest";
 import type { Viewer } from "../../src/access.ts";
 import { createApp } from "../../src/app.ts";
 import type { Config } from "../../src/config.ts";
+import { conversationReads } from "../../src/marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "../../src/marketplace/listings.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { Hub } from "../../src/stream/hub.ts";
@@ -30,7 +31,7 @@ export async function createSite(options: Parameters<typeof createWorld>[0] = {}
   };
   const metrics = createMetrics();
   const reads = createReads(db);
-  const hub = new Hub({ ...world, metrics, cards, reads });
+  const hub = new Hub({ ...world, metrics, cards, talks: conversationReads(db), reads });
   /** The same application with other settings, on the same database. */
   const appWith = (settings: Partial<Config>) =>
     createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards, reads });

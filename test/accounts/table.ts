@@ -67,6 +67,7 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "GET /enquiries": members,
   "GET /enquiries/:id": { thread: "in in yes 404 yes 404 yes", nothing: unknownTo.members },
   "POST /enquiries/:id/messages": { thread: "in in yes 404 yes 404 no", nothing: "in in 404 404 404 404 no" },
+  "POST /enquiries/:id/seen": { thread: "in in yes 404 yes 404 no", nothing: "in in 404 404 404 404 no" },
   "GET /notifications": members,
   "POST /notifications/read-all": members,
   "POST /notifications/seen": members,

@@ -34,6 +34,7 @@ const routes: Record<string, Row> = {
   "GET /enquiries": everybody,
   "GET /enquiries/:thread": { ...everybody, otto: 404, rita: 404 },
   "POST /enquiries/:thread/messages": { nobody: 303, bea: 422, otto: 404, sol: 422, rita: 404, ada: 403 },
+  "POST /enquiries/:thread/seen": { nobody: 303, bea: 422, otto: 404, sol: 422, rita: 404, ada: 403 },
 };
 
 let shop: Awaited<ReturnType<typeof createShop>>;

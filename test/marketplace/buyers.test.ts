@@ -71,7 +71,14 @@ describe("asking", () => {
     expect((await eventsOf(shop.db, id)).at(-1)).toEqual({
       kind: "enquiry_received",
       actorId: bea.id,
-      data: { title, sellerId: sol.id, buyerId: bea.id, buyerName: bea.name, excerpt: "How old is it?" },
+      data: {
+        title,
+        sellerId: sol.id,
+        buyerId: bea.id,
+        buyerName: bea.name,
+        excerpt: "How old is it?",
+        messageId: expect.any(Number),
+      },
     });
     const page = await get(shop.app, path, shop.cookieOf(sol));
     expect(page.text).toContain("How old\nis it?</div>");
