@@ -22,6 +22,11 @@ test("the demo fills an empty database by real actions, and the worker makes its
     const sellers = [...Map.groupBy(stock, ({ seller_id }) => seller_id).values()];
     expect(sellers.map((listings) => listings.length >= 10)).toEqual([true, true]);
     expect(new Set(stock.map(({ status }) => status))).toEqual(new Set(["available", "reserved", "sold", "withdrawn"]));
+    const threads = await db.selectFrom("enquiries").selectAll().execute();
+    const day = Date.now() - 86_400_000;
+    expect(threads.filter(({ waiting_since }) => waiting_since && waiting_since.getTime() < day)).toHaveLength(1);
+    expect(threads.filter(({ waiting_since }) => waiting_since === null)).toHaveLength(1);
+    expect(threads.some(({ buyer_seen_at }) => buyer_seen_at)).toBe(true);
     await expect(seedDemo(db)).rejects.toThrow("demo people join nobody");
   } finally {
     await world.close();

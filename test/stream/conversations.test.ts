@@ -44,7 +44,7 @@ const brings =
 const anythingOf =
   (id: number) =>
   ({ data }: ReceivedEvent) =>
-    data.includes(`-${id}"`) || data.includes(`/enquiries/${id}`);
+    new RegExp(`(thread|thread-row|seen)-${id}"|/enquiries/${id}"`).test(data);
 
 async function write(author: Viewer, body: string): Promise<number> {
   const { id } = await reply(world.db, author, thread, body);
