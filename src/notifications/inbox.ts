@@ -4,9 +4,8 @@ import { NotFoundError } from "../errors.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import { addJob } from "../queue.ts";
-import { type Reason, reasons } from "./kinds.ts";
-import { isWithheld } from "./rights.ts";
-import type { Standing } from "./standing.ts";
+import type { Reason } from "./kinds.ts";
+import { type Present, withPresent } from "./rights.ts";
 
 /** How an inbox stands. `revision` grows with every change of it, so that an older count is never shown after a newer. */
 export type InboxHead = {
@@ -18,18 +17,14 @@ export type InboxHead = {
   revision: number;
 };
 
-/** A notification with its event. */
-export type Notice = {
+/** A notification with its event; what is true of it now is left out where nothing is known but the event. */
+export type Notice = Partial<Present> & {
   recipientId: number;
   seq: number;
   reason: Reason;
   createdAt: Date;
   readAt: Date | null;
   event: LoggedEvent;
-  /** How its listing stands now. Left out, as the next, where nothing is known but the event. */
-  standing?: Standing | null;
-  /** Its reader may no longer see what it is about. */
-  withheld?: boolean;
 };
 
 /** How an inbox stands that is not there. */
@@ -97,7 +92,11 @@ export async function readAfterEach<Ask extends { userId: number; after: number 
     .orderBy("notifications.seq")
     .execute();
   const each = new Map(asks.map((ask) => [ask, [] as Notice[]]));
-  for (const { n, ...row } of rows) each.get(asks[n - 1] as Ask)?.push(toNotice(row));
+  const read = await withPresent(
+    db,
+    rows.map(({ n, ...row }) => toNotice(row)),
+  );
+  for (const [at, { n }] of rows.entries()) each.get(asks[n - 1] as Ask)?.push(read[at] as Notice);
   return each;
 }
 
@@ -108,7 +107,7 @@ export async function readThese(db: Db, userId: number, seqs: number[]): Promise
     .where("notifications.seq", "in", seqs)
     .orderBy("notifications.seq", "desc")
     .execute();
-  return rows.map(toNotice);
+  return withPresent(db, rows.map(toNotice));
 }
 
 export type InboxFilter = { unreadOnly: boolean; kind: EventKind | null; before: number | null };
@@ -119,7 +118,7 @@ export async function readPage(db: Db, userId: number, filter: InboxFilter, limi
   if (filter.unreadOnly) query = query.where("notifications.read_at", "is", null);
   if (filter.kind) query = query.where("events.kind", "=", filter.kind);
   if (filter.before) query = query.where("notifications.seq", "<", filter.before);
-  return (await query.execute()).map(toNotice);
+  return withPresent(db, (await query.execute()).map(toNotice));
 }
 
 /**
@@ -201,28 +200,17 @@ function noticesOf(db: Db, userId: number) {
 function notices(db: Db) {
   return readEvents(db)
     .innerJoin("notifications", "notifications.event_id", "events.id")
-    .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
-    .leftJoin("listings", "listings.id", "events.listing_id")
     .select([
       "notifications.recipient_id as recipientId",
       "notifications.seq",
       "notifications.reason",
       "notifications.created_at as createdAt",
       "notifications.read_at as readAt",
-      "listings.status",
-      "listings.version",
-      "listings.reserved_for as reservedFor",
-      "readers.role as readerRole",
-      isWithheld.as("unseeable"),
     ]);
 }
 
 type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];
 
-function toNotice({ recipientId, seq, createdAt, readAt, ...row }: NoticeRow): Notice {
-  const { status, version, reservedFor, readerRole, unseeable, reason: why, ...event } = row;
-  const reason = why as Reason;
-  const standing = status && version ? { status, version, theirs: reservedFor === recipientId } : null;
-  const withheld = unseeable || reasons[reason].role !== readerRole;
-  return { recipientId, seq, reason, createdAt, readAt, event: event as LoggedEvent, standing, withheld };
+function toNotice({ recipientId, seq, reason, createdAt, readAt, ...event }: NoticeRow): Notice {
+  return { recipientId, seq, reason: reason as Reason, createdAt, readAt, event: event as LoggedEvent };
 }
