@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Db, Role } from "../db.ts";
 import { type InboxFilter, LIVE, type Notice, readThese, shownIn } from "./inbox.ts";
 import { reasonsFor } from "./kinds.ts";
-import { isWithheld } from "./rights.ts";
+import { withPresent } from "./rights.ts";
 
 /** The notifications of one listing in an inbox: its newest, how many there are, and how many of them are unread. */
 export type Group = { newest: Notice; count: number; unread: number };
@@ -45,19 +45,21 @@ const MOST_LISTINGS = 100;
 
 /** The listings that an inbox tells of and its reader may see, by title, to choose one from; of very many the newest. */
 export async function readListings(db: Db, { id, role }: { id: number; role: Role }, show: InboxFilter["show"]) {
+  const [reason] = reasonsFor(role);
+  if (!reason) return [];
   const rows = await db
     .selectFrom("notifications")
     .innerJoin("events", "events.id", "notifications.event_id")
     .innerJoin("listings", "listings.id", "events.listing_id")
-    .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
     .select(({ fn }) => ["listings.id as value", "listings.title as text", fn.max("notifications.seq").as("seq")])
     .where("notifications.recipient_id", "=", id)
     .where("notifications.reason", "=", sql<string>`any(${reasonsFor(role)}::text[])`)
     .where(shownIn(show))
-    .where(({ not }) => not(isWithheld))
     .groupBy("listings.id")
     .orderBy("seq", "desc")
     .limit(MOST_LISTINGS)
     .execute();
-  return rows.sort((a, b) => a.text.localeCompare(b.text));
+  const told = rows.map((row) => ({ ...row, recipientId: id, reason, event: { listingId: row.value } }));
+  const seen = (await withPresent(db, told)).filter(({ withheld }) => !withheld);
+  return seen.sort((a, b) => a.text.localeCompare(b.text));
 }

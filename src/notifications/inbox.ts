@@ -2,13 +2,15 @@ import { type ExpressionBuilder, sql } from "kysely";
 import { arrayOf, type Database, type Db } from "../db.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
-import { type Reason, reasons } from "./kinds.ts";
+import type { Reason } from "./kinds.ts";
 import { withNet } from "./net.ts";
-import { isWithheld } from "./rights.ts";
-import type { Standing } from "./standing.ts";
+import { type Present, withPresent } from "./rights.ts";
 
-/** A notification with its event: of edits that became one row, the last of them, with the net of all. */
-export type Notice = {
+/**
+ * A notification with its event: of edits that became one row, the last of them, with the net of all. What is true of it
+ * now is left out where nothing is known but the event.
+ */
+export type Notice = Partial<Present> & {
   recipientId: number;
   seq: number;
   reason: Reason;
@@ -18,10 +20,6 @@ export type Notice = {
   /** It is in the inbox, and brings no toast. */
   quiet: boolean;
   event: LoggedEvent;
-  /** How its listing stands now. Left out, as the next, where nothing is known but the event. */
-  standing?: Standing | null;
-  /** Its reader may no longer see what it is about. */
-  withheld?: boolean;
 };
 
 /** Notifications that have not been read, nor archived, nor taken the place of by a later one. */
@@ -60,7 +58,11 @@ export async function readAfterEach<Ask extends { userId: number; after: number 
     .orderBy("notifications.seq")
     .execute();
   const each = new Map(asks.map((ask) => [ask, [] as Notice[]]));
-  for (const { n, ...row } of rows) each.get(asks[n - 1] as Ask)?.push(toNotice(row));
+  const read = await withPresent(
+    db,
+    rows.map(({ n, ...row }) => toNotice(row)),
+  );
+  for (const [at, { n }] of rows.entries()) each.get(asks[n - 1] as Ask)?.push(read[at] as Notice);
   return each;
 }
 
@@ -71,7 +73,7 @@ export async function readThese(db: Db, userId: number, seqs: number[]): Promise
     .where("notifications.seq", "in", seqs)
     .orderBy("notifications.seq", "desc")
     .execute();
-  return rows.map(toNotice);
+  return withPresent(db, rows.map(toNotice));
 }
 
 export const shows = ["all", "unread", "archived"] as const;
@@ -95,7 +97,7 @@ export async function readPage(db: Db, userId: number, filter: InboxFilter, limi
     .orderBy("notifications.seq", "desc")
     .limit(limit)
     .execute();
-  return rows.map(toNotice);
+  return withPresent(db, rows.map(toNotice));
 }
 
 /** Which notifications a view of the inbox shows. */
@@ -114,8 +116,6 @@ function noticesOf(db: Db, userId: number) {
 function notices(db: Db) {
   return readEvents(db)
     .innerJoin("notifications", "notifications.event_id", "events.id")
-    .innerJoin("users as readers", "readers.id", "notifications.recipient_id")
-    .leftJoin("listings", "listings.id", "events.listing_id")
     .select([
       "notifications.recipient_id as recipientId",
       "notifications.seq",
@@ -125,21 +125,13 @@ function notices(db: Db) {
       "notifications.archived_at as archivedAt",
       "notifications.quiet",
       "notifications.edits",
-      "listings.status",
-      "listings.version",
-      "listings.reserved_for as reservedFor",
-      "readers.role as readerRole",
-      isWithheld.as("unseeable"),
     ]);
 }
 
 type NoticeRow = Awaited<ReturnType<ReturnType<typeof notices>["execute"]>>[number];
 
-function toNotice({ recipientId, seq, createdAt, readAt, archivedAt, quiet, ...row }: NoticeRow): Notice {
-  const { status, version, reservedFor, readerRole, unseeable, edits, reason: why, ...event } = row;
-  const reason = why as Reason;
-  const standing = status && version ? { status, version, theirs: reservedFor === recipientId } : null;
-  const withheld = unseeable || reasons[reason].role !== readerRole;
+function toNotice({ recipientId, seq, reason, createdAt, readAt, archivedAt, quiet, ...row }: NoticeRow): Notice {
+  const { edits, ...event } = row;
   const told = withNet(event as LoggedEvent, edits);
-  return { recipientId, seq, reason, createdAt, readAt, archivedAt, quiet, event: told, standing, withheld };
+  return { recipientId, seq, reason: reason as Reason, createdAt, readAt, archivedAt, quiet, event: told };
 }
