@@ -71,7 +71,7 @@ describe("asking", () => {
     expect((await eventsOf(shop.db, id)).at(-1)).toEqual({
       kind: "enquiry_received",
       actorId: bea.id,
-      data: { title, sellerId: sol.id, buyerId: bea.id, buyerName: bea.name, excerpt: "How old is it?" },
+      data: { title, sellerId: sol.id, version: 1, buyerId: bea.id, buyerName: bea.name, excerpt: "How old is it?" },
     });
     const page = await get(shop.app, path, shop.cookieOf(sol));
     expect(page.text).toContain("How old\nis it?</div>");
