@@ -4,7 +4,7 @@
 type About = {
   title: string;
   sellerId: number;
-  /** The listing's version that whoever changed it had before them; not of what is new, nor from earlier releases. */
+  /** The listing's version before it; left out of what is new, and by earlier releases. */
   version?: number;
 };
 type Change<T> = { from: T; to: T };
