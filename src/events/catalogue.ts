@@ -6,7 +6,7 @@ import type { Edits, TermsChange } from "./edits.ts";
 type About = {
   title: string;
   sellerId: number;
-  /** The listing's version that whoever changed it had before them; not of what is new, nor from earlier releases. */
+  /** The listing's version before it; left out of what is new, and by earlier releases. */
   version?: number;
 };
 /** Events from before messages were told by their ids have none. */

@@ -73,6 +73,8 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "POST /notifications/seen": members,
   "POST /notifications/:seq/read": { nothing: unknownTo.members },
   "POST /notifications/:seq/unread": { nothing: unknownTo.members },
+  "POST /notifications/:seq/archive": { nothing: unknownTo.members },
+  "POST /notifications/:seq/unarchive": { nothing: unknownTo.members },
   "GET /notifications/preferences": members,
   "POST /notifications/preferences": members,
   "POST /notifications/mutes": members,

@@ -20,8 +20,8 @@ export function row(seq: number, read: boolean): string {
 }
 
 /** A toast or a row that offered a listing, as of a version of it. */
-export function offer(what: "toast" | "row", seq: number, offer: Offer, version: number, listingId = 1): string {
-  return render(`notifications/${what}`, "en-GB", { ...notice(seq), offer, listingId, version, note: null });
+export function offer(what: "toast" | "row", seq: number, offer: Offer, version: number, about = 1): string {
+  return render(`notifications/${what}`, "en-GB", { ...notice(seq), offer, about, version, note: null });
 }
 
 /** How a listing stands, for whoever was offered it. */
@@ -60,5 +60,5 @@ export function poll(res: Response, seqs: number[]): void {
 
 function notice(seq: number) {
   const told = { headline: `Sol Metals reserved lot ${seq}`, detail: null, reasonText: "You watch this listing" };
-  return { seq, kind: "listing_reserved", ...told, link: "/listings/1", listingId: 1, at: new Date(), read: false };
+  return { seq, kind: "listing_reserved", ...told, link: "/listings/1", about: 1, at: new Date(), read: false };
 }

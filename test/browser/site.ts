@@ -43,6 +43,7 @@ export async function startSite(main = "", cursor = 5) {
   app.get("/stream/fallback", (req, res) => answers.fallback(req, res));
   app.get("/page", (req, res) => res.type("html").send(page(answers.page(), cursor, req.path)));
   app.get("/sign-in", (_req, res) => res.type("html").send("<!doctype html><title>Sign in</title><h1>Sign in</h1>"));
+  app.post("/notifications/seen", (_req, res) => res.sendStatus(204));
   app.get("/ping", (_req, res) => res.sendStatus(204));
   const server = createServer(app).listen(0, "127.0.0.1");
   await once(server, "listening");

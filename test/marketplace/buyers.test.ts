@@ -74,6 +74,7 @@ describe("asking", () => {
       data: {
         title,
         sellerId: sol.id,
+        version: 1,
         buyerId: bea.id,
         buyerName: bea.name,
         excerpt: "How old is it?",
