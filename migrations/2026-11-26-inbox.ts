@@ -5,13 +5,14 @@ import { type Kysely, sql } from "kysely";
  * nobody has read yet become one row with the net of them, which takes the place of the earlier row.
  */
 export async function up(db: Kysely<never>): Promise<void> {
+  // `edits_of` is the listing of the event, which is there for certain; a reference would be checked for each recipient.
   await sql`
     alter table notifications
       add column archived_at timestamptz,
       add column superseded_at timestamptz,
       add column quiet boolean not null default false,
       add column toasted_at timestamptz,
-      add column edits_of bigint references listings (id),
+      add column edits_of bigint,
       add column edits jsonb,
       add constraint notifications_edits_are_of_something check ((edits_of is null) = (edits is null))`.execute(db);
   await sql`drop index notifications_unread`.execute(db);

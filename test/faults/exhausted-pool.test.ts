@@ -84,10 +84,10 @@ test.concurrent("R-07: a Postgres that is silent on open connections makes reque
   const screens = await openScreens(behind, people);
   const cookie = people[0]?.cookie ?? "";
   database.swallow(true);
-  const answers = await keepAsking(`${behind.url}/notifications`, cookie, SLOW, HALF_OPEN_MS);
+  const answers = await keepAsking(`${behind.url}/account`, cookie, SLOW, HALF_OPEN_MS);
   database.swallow(false);
   const back = Date.now();
-  await until(async () => (await ask(`${behind.url}/notifications`, cookie)).status === 200, 5000);
+  await until(async () => (await ask(`${behind.url}/account`, cookie)).status === 200, 5000);
   const well = Date.now() - back;
   await unrung.tell(people.map(({ id }) => id));
   await until(() => screens.every((screen) => screen.seqs().length === 1));
