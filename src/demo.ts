@@ -5,6 +5,7 @@ import { createUser } from "./accounts/users.ts";
 import { createDb, createPool, type Database, type Db, type Role } from "./db.ts";
 import { ritasStock, solsStock } from "./demo-stock.ts";
 import { NotFoundError } from "./errors.ts";
+import { type LoggedEvent, readEvents } from "./events/log.ts";
 import type { Target } from "./marketplace/change.ts";
 import { enquire, reply } from "./marketplace/enquiries.ts";
 import type { ListingInput } from "./marketplace/listing-form.ts";
@@ -14,6 +15,11 @@ import { reserveListing, sellListing } from "./marketplace/reservations.ts";
 import { markThreadSeen } from "./marketplace/seen.ts";
 import { watchListing } from "./marketplace/watches.ts";
 import { withdrawListing } from "./marketplace/withdrawal.ts";
+import { readAfter } from "./notifications/inbox.ts";
+import { archive, markRead } from "./notifications/marks.ts";
+import { muteListing } from "./notifications/mutes.ts";
+import { savePreferences } from "./notifications/preferences.ts";
+import { store } from "./notifications/store.ts";
 import { configOrExit, fatal } from "./process.ts";
 
 export const DEMO_PASSWORD = "ring-the-bell";
@@ -43,6 +49,8 @@ export async function seedDemo(db: Kysely<Database>): Promise<void> {
   await watch(db, people, sols, ritas);
   await talk(db, people, sols, ritas);
   await trade(db, people, sols, ritas);
+  await deliverAll(db);
+  await tidyUp(db, people, ritas);
 }
 
 /** Creates the demo people, each with an empty inbox. */
@@ -76,7 +84,7 @@ async function watch(db: Db, { bea, otto }: DemoPeople, sols: Shelf, ritas: Shel
     ritas("Stretch"),
     ritas("Birch"),
   ];
-  const ottos = [sols("Copper"), sols("Rebar"), sols("Titanium"), ritas("Spruce"), ritas("LED")];
+  const ottos = [sols("Copper"), sols("Rebar"), sols("Titanium"), ritas("Spruce"), ritas("LED"), ritas("Copy paper")];
   for (const id of beas) await watchListing(db, bea, id);
   for (const id of ottos) await watchListing(db, otto, id);
 }
@@ -125,13 +133,32 @@ async function dateBack(db: Db, thread: number, hours: number): Promise<void> {
 
 async function trade(db: Kysely<Database>, people: DemoPeople, sols: Shelf, ritas: Shelf): Promise<void> {
   const { bea, otto, sol, rita } = people;
-  await edit(db, sol, sols("Copper"), { priceMinor: 8_540_00 });
+  for (const priceMinor of [8_580_00, 8_595_00, 8_540_00]) await edit(db, sol, sols("Copper"), { priceMinor });
   await edit(db, rita, ritas("LED"), { quantity: 1900 });
   await reserveListing(db, sol, await targetOf(db, sols("Brass")), { buyerId: bea.id, hours: 72 });
+  await reserveListing(db, rita, await targetOf(db, ritas("Birch")), { buyerId: bea.id, hours: 1 });
   await reserveListing(db, rita, await targetOf(db, ritas("Spruce")), { buyerId: otto.id, hours: 48 });
   await reserveListing(db, sol, await targetOf(db, sols("Titanium")), { buyerId: otto.id, hours: 24 });
   await sellListing(db, sol, await targetOf(db, sols("Titanium")));
   await withdrawListing(db, rita, await targetOf(db, ritas("Copy paper")));
+}
+
+/** Here and not by the worker, so that there are notifications to read and to archive. */
+async function deliverAll(db: Kysely<Database>): Promise<void> {
+  const events = await readEvents(db).orderBy("events.id").execute();
+  for (const event of events as LoggedEvent[]) await db.transaction().execute((trx) => store(trx, event));
+}
+
+/** What people have done with their inboxes, and how they want to be told: nothing that would keep a toast from anybody. */
+async function tidyUp(db: Kysely<Database>, { bea, otto, rita }: DemoPeople, ritas: Shelf): Promise<void> {
+  const [first, second] = (await readAfter(db, bea.id, 0, 2)).map(({ seq }) => seq);
+  if (first && second) {
+    await archive(db, bea.id, first, true);
+    await markRead(db, bea.id, second, true);
+  }
+  await muteListing(db, otto.id, ritas("Copy paper"));
+  const times = { quietFrom: null, quietTo: null, timeZone: "Europe/Rome" };
+  await savePreferences(db, rita.id, { ...times, keepToasts: true, shown: {} });
 }
 
 async function edit(db: Kysely<Database>, seller: Viewer, id: number, edits: Partial<ListingInput>): Promise<void> {

@@ -1,8 +1,9 @@
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { seedDemo } from "../src/demo.ts";
 import { createWorld } from "./world.ts";
 
-test("the demo fills an empty database by real actions, and the worker makes its notifications", async () => {
+test("the demo fills an empty database by real actions: stock, conversations, reservations, and inboxes in all their states", async () => {
   const world = await createWorld();
   try {
     await expect(seedDemo(world.db)).rejects.toThrow("there are people in this database already");
@@ -27,6 +28,12 @@ test("the demo fills an empty database by real actions, and the worker makes its
     expect(threads.filter(({ waiting_since }) => waiting_since && waiting_since.getTime() < day)).toHaveLength(1);
     expect(threads.filter(({ waiting_since }) => waiting_since === null)).toHaveLength(1);
     expect(threads.some(({ buyer_seen_at }) => buyer_seen_at)).toBe(true);
+    const { rows } = await sql<Record<string, number>>`
+      select count(archived_at)::int as archived, count(read_at)::int as read, count(superseded_at)::int as superseded,
+        max((edits ->> 'steps')::int) as steps, (select count(*)::int from mutes) as mutes,
+        (select count(*)::int from listings where reserved_until < now() + interval '61 minutes') as ending
+      from notifications`.execute(db);
+    expect(rows).toEqual([{ archived: 1, read: 1, superseded: 4, steps: 3, mutes: 1, ending: 1 }]);
     await expect(seedDemo(db)).rejects.toThrow("demo people join nobody");
   } finally {
     await world.close();
