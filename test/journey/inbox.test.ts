@@ -100,6 +100,7 @@ test("edits come as one row and one toast, in place, in every tab; marks follow 
   await page.waitForSelector(".inbox-row:not([data-archived])");
   await other.goto("/notifications");
   await row.getByRole("button", { name: "Mark read" }).click();
+  await page.waitForSelector('.inbox-row[data-read="true"]');
   await world.drain();
   await other.waitForSelector('.inbox-row[data-read="true"]');
   expect(problems).toEqual([]);

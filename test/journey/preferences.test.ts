@@ -67,6 +67,7 @@ test("why: the reason opens under its row, mutes and unmutes there, outlives the
   const other = await context.newPage();
   await other.goto("/notifications");
   await other.getByRole("button", { name: /^Mark read/ }).click();
+  await other.waitForSelector('.inbox-row[data-read="true"]');
   await world.drain();
   await page.waitForSelector('.inbox-row[data-read="true"]');
   expect(await unmute.evaluate((button) => button === button.ownerDocument.activeElement)).toBe(true);
