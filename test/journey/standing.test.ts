@@ -106,7 +106,7 @@ test("U-21: after an admin's withdrawal the inbox of somebody who no longer has 
   await unwatchListing(db, cast.otto, listing.id);
   const [present] = await findListings(db, [listing.id]);
   await withdrawListing(db, cast.ada, present as ListingView);
-  await saying(bea.page, ".inbox-row", "for you", "No longer available").waitFor();
+  await saying(bea.page, ".inbox-row", "reserved Niobium rods for you", "No longer available").waitFor();
   const rows = await otto.page.locator(".inbox-row").count();
   for (const { page } of [bea, otto]) await page.reload();
   expect(await otto.page.content()).not.toContain("Niobium");
