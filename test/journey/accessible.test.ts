@@ -48,7 +48,6 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
       "/listings/1",
       "/enquiries",
       "/notifications",
-      "/notifications/1",
       "/notifications/preferences",
       "/account",
     ],
