@@ -5,10 +5,13 @@ import { beginningWith } from "./test/sequence.ts";
 // What is measured comes last, one after the other, with no neighbours.
 const MEASURED = ["badges", "toast", "tabs", "lean", "fan-out"].map((name) => `measured/${name}`);
 
-// What takes longest is begun first, so that nobody waits for it alone at the end: most of it does nothing but wait.
+// What takes longest is begun first, so that nobody waits for it alone at the end. Most of it either waits for time to
+// pass or has much to do: one beside the other, so that neither leaves the machine idle.
 const LONGEST = [
-  ...["start", "journey/quiet", "faults/redis-away", "journey/recovery", "stream/ending", "faults/deploy"],
-  ...["faults/killed-worker", "embedded", "journey/accessible", "isolation", "faults/postgres-away", "faults/network"],
+  ...["journey/quiet", "journey/accessible", "start", "marketplace/pages", "faults/redis-away", "faults/killed-worker"],
+  ...["journey/recovery", "browser/worker", "embedded", "accounts/without-scripts", "stream/ending", "journey/inbox"],
+  ...["faults/deploy", "journey/standing", "stream/conversations", "isolation", "faults/postgres-away"],
+  ...["journey/preferences", "faults/network", "browser/page"],
 ];
 
 const common = {
