@@ -133,6 +133,17 @@ it("keeps the highest number it has been given, and goes back only after a reset
   expect(cursor()).toBe(2);
 });
 
+it("counts the number of what brings no toast as well, and is moved by nothing that has none", () => {
+  live();
+  last().say("inbox", "<li>", "6");
+  last().say("heartbeat", { last: 6, at: "2026-03-01T10:00:15.000Z" });
+  vi.advanceTimersByTime(5000);
+  // The browser repeats the last number with what has none.
+  last().say("inbox", "<span>", "6");
+  last().say("market", "<i>", "9");
+  expect([FakeSource.opened.length, cursor()]).toEqual([1, 6]);
+});
+
 it("connects again when a heartbeat tells of a number that does not come within two seconds", () => {
   live();
   last().say("heartbeat", { last: 6, at: "2026-03-01T10:00:15.000Z" });
