@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { EventKind, EventRow } from "../events/catalogue.ts";
-import { kinds, type Reason, reasons } from "./kinds.ts";
+import { kinds } from "./kinds.ts";
+import { type Reason, reasons } from "./reasons.ts";
 
 /** Somebody who is told: `quiet` in the inbox, but without a toast. */
 type Told = { user_id: number; reason: Reason; quiet: boolean };

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Db, Role } from "../db.ts";
 import { type InboxFilter, LIVE, type Notice, readThese, shownIn } from "./inbox.ts";
-import { reasonsFor } from "./kinds.ts";
+import { reasonsFor } from "./reasons.ts";
 import { withPresent } from "./rights.ts";
 
 /** The notifications of one listing in an inbox: its newest, how many there are, and how many of them are unread. */

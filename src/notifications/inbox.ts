@@ -2,8 +2,8 @@ import { type ExpressionBuilder, sql } from "kysely";
 import { arrayOf, type Database, type Db } from "../db.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
-import type { Reason } from "./kinds.ts";
 import { withNet } from "./net.ts";
+import type { Reason } from "./reasons.ts";
 import { type Present, withPresent } from "./rights.ts";
 
 /**

@@ -1,20 +1,7 @@
 import type { Role } from "../db.ts";
 import type { EventData, EventKind, EventRow } from "../events/catalogue.ts";
 import type { Edits } from "../events/edits.ts";
-
-/**
- * Why somebody is told. The order is that of precedence: a person with several reasons is given the first. What is told
- * for a reason that is not optional can neither be switched off nor muted.
- */
-export const reasons = {
-  reserved_for_you: { role: "buyer", text: "It is reserved for you", optional: false },
-  your_reservation: { role: "buyer", text: "You had it reserved", optional: false },
-  your_listing: { role: "seller", text: "It is your listing", optional: true },
-  your_enquiry: { role: "buyer", text: "You asked about this listing", optional: true },
-  watching: { role: "buyer", text: "You watch this listing", optional: true },
-} as const satisfies Record<string, { role: Role; text: string; optional: boolean }>;
-
-export type Reason = keyof typeof reasons;
+import { type Reason, reasons, reasonsFor } from "./reasons.ts";
 
 /** What a notification offers its reader: a listing that can be had, or one that is kept for them. */
 export type Offer = "open" | "yours";
@@ -140,11 +127,6 @@ export const kinds = {
   },
 } satisfies { [K in EventKind]: Kind<K> };
 
-/** The reasons for which somebody of a role may be told. */
-export function reasonsFor(role: Role): Reason[] {
-  return (Object.keys(reasons) as Reason[]).filter((reason) => reasons[reason].role === role);
-}
-
 /** The kinds that somebody of a role may hear of. */
 export function kindsFor(role: Role): { value: EventKind; text: string }[] {
   const entries = Object.entries(kinds) as [EventKind, Kind<EventKind>][];
@@ -157,11 +139,6 @@ export function optionalKinds(role: Role): { kind: EventKind; label: string }[] 
   return (Object.entries(kinds) as [EventKind, Kind<EventKind>][])
     .filter(([, { audience }]) => audience.some((reason) => reasons[reason].role === role && reasons[reason].optional))
     .map(([kind, { label }]) => ({ kind, label }));
-}
-
-/** Whether this role hears of something for a reason that is not optional. */
-export function hasCertainReasons(role: Role): boolean {
-  return Object.values(reasons).some((reason) => reason.role === role && !reason.optional);
 }
 
 /** What an event offers to whoever is told of it for this reason. */

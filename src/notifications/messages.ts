@@ -1,6 +1,6 @@
 import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
-import type { Reason } from "./kinds.ts";
+import type { Reason } from "./reasons.ts";
 
 // What the bus carries. On the channel "events" every web process hears of each event, with a ring for each person whom
 // it concerns; on a person's own channel, of what they have marked in one of their tabs, and of theirs that was seen.

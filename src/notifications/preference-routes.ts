@@ -5,10 +5,11 @@ import type { Database } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
-import { hasCertainReasons, optionalKinds } from "./kinds.ts";
+import { optionalKinds } from "./kinds.ts";
 import { findMuted, getToldListing, muteListing, type ToldListing, unmuteListing } from "./mutes.ts";
 import { muteForm, preferenceForm, timeZones, unmutedQuery, ways } from "./preference-form.ts";
 import { findPreferences, savePreferences } from "./preferences.ts";
+import { hasCertainReasons } from "./reasons.ts";
 
 type Typed = { values: Record<string, unknown>; errors: Record<string, string> };
 

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { arrayOf, type Db, type ListingStatus, type Role } from "../db.ts";
-import { type Reason, reasons } from "./kinds.ts";
+import { type Reason, reasons } from "./reasons.ts";
 import type { Standing } from "./standing.ts";
 
 type Told = { recipientId: number; reason: Reason; event: { listingId: number | null } };

@@ -2,7 +2,8 @@ import type { Request } from "express";
 import type { EventKind, EventRow } from "../events/catalogue.ts";
 import { formatFor, localeOf } from "../views.ts";
 import type { Notice } from "./inbox.ts";
-import { type Amounts, type Kind, kinds, offerOf, type Reason, reasons } from "./kinds.ts";
+import { type Amounts, type Kind, kinds, offerOf } from "./kinds.ts";
+import { type Reason, reasons } from "./reasons.ts";
 import { noteFor } from "./standing.ts";
 
 type Told = Omit<Notice, "recipientId" | "createdAt">;

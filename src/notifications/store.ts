@@ -4,8 +4,8 @@ import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import { audienceOf } from "./audience.ts";
 import { LIVE } from "./inbox.ts";
-import type { Reason } from "./kinds.ts";
 import { editsOf, netOf } from "./net.ts";
+import type { Reason } from "./reasons.ts";
 
 /** One recipient's share of an event: the number it has in their inbox, and how the inbox stands with it. */
 export type Delivery = {
@@ -41,22 +41,29 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       )
     ),
     locked as materialized (
-      select inboxes.user_id, fresh.reason, fresh.quiet
+      select inboxes.user_id, fresh.reason, fresh.quiet, earlier.*
       from fresh join inboxes on inboxes.user_id = fresh.user_id
+      left join lateral (${edits ? liveEdits(event) : NO_EDITS}) earlier on true
       order by inboxes.user_id
       for no key update of inboxes
     ),
-    folded as (${edits ? fold(event) : NOTHING_FOLDED}),
+    folded as (
+      update notifications set superseded_at = clock_timestamp()
+      from locked
+      where notifications.recipient_id = locked.user_id and notifications.seq = locked.earlier_seq
+      returning 1
+    ),
     bumped as (
       update inboxes
       set last_seq = last_seq + 1, revision = revision + 1,
-        unread = unread + case when folded.seq is null then 1 else 0 end,
-        unseen = unseen + case when folded.seq > seen_seq then 0 else 1 end
-      from locked left join folded on folded.recipient_id = locked.user_id
-      where inboxes.user_id = locked.user_id
-      returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at, folded.toasted_at,
-        locked.quiet or coalesce(folded.toasted_at > clock_timestamp() - ${TOAST_EVERY}::interval, false) as quiet,
-        case when folded.seq is not null then ${netOf(sql.ref("folded.edits"), told)} end as net
+        unread = unread + case when earlier_seq is null then 1 else 0 end,
+        unseen = unseen + case when earlier_seq > seen_seq then 0 else 1 end
+      from locked
+      -- The rows whose place is taken go first: two at once are what the index refuses.
+      where inboxes.user_id = locked.user_id and (select count(*) from folded) is not null
+      returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at, toasted_at,
+        locked.quiet or coalesce(toasted_at > clock_timestamp() - ${TOAST_EVERY}::interval, false) as quiet,
+        case when earlier_seq is not null then ${netOf(sql.ref("earlier_edits"), told)} end as net
     ),
     stored as (
       insert into notifications
@@ -86,16 +93,12 @@ async function lockInboxes(trx: Trx, event: LoggedEvent): Promise<void> {
     select count(*) from locked`.execute(trx);
 }
 
-/** Takes out the rows of earlier edits that are live: the new ones come in their place. */
-function fold({ listingId }: LoggedEvent) {
+/** The row with earlier edits that is live, whose place the new one takes: looked up by the index that allows one. */
+function liveEdits({ listingId }: LoggedEvent) {
   return sql`
-    update notifications set superseded_at = clock_timestamp()
-    from locked
-    where notifications.recipient_id = locked.user_id and notifications.reason = locked.reason
-      and notifications.edits_of = ${listingId} and ${LIVE}
-    returning notifications.recipient_id, notifications.seq, notifications.toasted_at, notifications.edits`;
+    select seq as earlier_seq, toasted_at, edits as earlier_edits from notifications
+    where recipient_id = fresh.user_id and edits_of = ${listingId} and reason = fresh.reason and ${LIVE}
+    limit 1`;
 }
 
-const NOTHING_FOLDED = sql`
-  select null::bigint as recipient_id, null::bigint as seq, null::timestamptz as toasted_at, null::jsonb as edits
-  where false`;
+const NO_EDITS = sql`select null::bigint as earlier_seq, null::timestamptz as toasted_at, null::jsonb as earlier_edits`;

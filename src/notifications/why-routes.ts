@@ -6,9 +6,10 @@ import { NotFoundError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { type Notice, readThese } from "./inbox.ts";
-import { kinds, reasons } from "./kinds.ts";
+import { kinds } from "./kinds.ts";
 import { kindForm, wasQuery } from "./preference-form.ts";
 import { chooseShown, readChoices } from "./preferences.ts";
+import { reasons } from "./reasons.ts";
 import { toRow } from "./rows.ts";
 
 /** Why one was told of something, and what one can do about it right there. Behind all other GET /notifications/…. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Notice } from "../notifications/inbox.ts";
-import type { Reason } from "../notifications/kinds.ts";
+import type { Reason } from "../notifications/reasons.ts";
 import { isQuiet, type Row, rowFor } from "../notifications/rows.ts";
 import { escaped, formatFor, render } from "../views.ts";
 import { frame, framed, inFrame } from "./frames.ts";

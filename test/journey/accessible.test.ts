@@ -40,18 +40,7 @@ async function wrongWith(page: Page): Promise<string[]> {
 
 const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
-  [
-    "bea",
-    [
-      "/",
-      "/listings",
-      "/listings/1",
-      "/enquiries",
-      "/notifications",
-      "/notifications/preferences",
-      "/account",
-    ],
-  ],
+  ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/notifications/preferences", "/account"]],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
   ["ada", ["/oversight", "/oversight/jobs"]],
 ];

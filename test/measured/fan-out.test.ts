@@ -1,7 +1,8 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
-import { createCrowd, publishedListing } from "../cast.ts";
+import { updateListing } from "../../src/marketplace/publishing.ts";
+import { createCrowd, publishedListing, someStock } from "../cast.ts";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 const WATCHERS = 5000;
@@ -59,6 +60,33 @@ test(`the answer does not wait for the fan-out: with ${WATCHERS} watchers it tak
   );
   expect(all).toBeLessThan(none * 1.5);
   expect(Math.max(...times.told)).toBeLessThan(3000);
+}, 60_000);
+
+test(`an edit that takes the place of ${WATCHERS} unread rows costs a few times what the first one did, and not more the more there are`, async () => {
+  const { world } = fleet;
+  const listing = await publishedListing(world.db, world.cast.sol);
+  await sql`insert into watches (user_id, listing_id) select unnest(${crowd}::bigint[]), ${listing.id}`.execute(
+    world.db,
+  );
+  await fleet.allDelivered();
+  const edit = async (quantity: number) => {
+    const [present] = await findListings(world.db, [listing.id]);
+    if (!present) throw new Error("it is gone");
+    await updateListing(world.db, world.cast.sol, present, { ...someStock(), title: listing.title, quantity });
+    const began = performance.now();
+    await fleet.allDelivered();
+    return performance.now() - began;
+  };
+  const first = await edit(2000);
+  const others = [await edit(2001), await edit(2002), await edit(2003)];
+  const { rows } = await sql<{ live: number; steps: number }>`
+    select count(*)::int as live, min((edits ->> 'steps')::int) as steps from notifications
+    where edits_of = ${listing.id} and superseded_at is null`.execute(world.db);
+  expect(rows).toEqual([{ live: WATCHERS, steps: 4 }]);
+  console.log(
+    `fan-out: first edit ${first.toFixed(0)} ms, later ones ${others.map((ms) => ms.toFixed(0)).join(", ")} ms`,
+  );
+  expect(Math.min(...others)).toBeLessThan(first * 8);
 }, 60_000);
 
 async function inboxesAreRight(): Promise<boolean> {

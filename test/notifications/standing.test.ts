@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { EventKind, EventRow } from "../../src/events/catalogue.ts";
-import { kinds, offerOf, type Reason, reasons } from "../../src/notifications/kinds.ts";
+import { kinds, offerOf } from "../../src/notifications/kinds.ts";
+import { type Reason, reasons } from "../../src/notifications/reasons.ts";
 import { noteFor } from "../../src/notifications/standing.ts";
 
 const STATES = {
