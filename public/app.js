@@ -30,7 +30,13 @@ guessTimeZone();
 if (htmx) openReasons();
 if (htmx) keepReadersPlace();
 if (htmx && document.body.dataset.user) goLive();
-else guardForms(alerts);
+else beNobody();
+
+function beNobody() {
+  guardForms(alerts);
+  // What waited for whoever was signed in is nobody else's business.
+  navigator.clearAppBadge?.().catch(() => {});
+}
 
 // Runs before DOMContentLoaded, at which htmx reads the page and asks for its source.
 function goLive() {
@@ -41,7 +47,7 @@ function goLive() {
   });
   defineFragments(htmx);
   countInTitle();
-  seeWhatComes(htmx);
+  seeWhatComes();
   guardForms(alerts, link);
   keepOrder();
   parts.push(

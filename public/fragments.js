@@ -55,9 +55,8 @@ function showOnceEach(toasts) {
   for (const told of toasts) {
     const toast = asOfNow(told);
     const { notification } = toast.dataset;
-    takePlaces(toast, document.querySelector("#toasts"));
     if (shown.has(notification)) toast.remove();
-    else toast.parentNode.prepend(toast);
+    else if (takePlaces(toast, document.querySelector("#toasts"))) toast.parentNode.prepend(toast);
     shown.add(notification);
     if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
   }
@@ -75,7 +74,7 @@ function settleChildren(element, target, root) {
   for (const child of [...element.children]) {
     const shown = child.id && document.getElementById(child.id);
     if (shown && !isOld(child, shown)) replaceInstead(child, root);
-    else if (shown || (target && !isWanted(child, target))) child.remove();
+    else if (shown || (target && !isWanted(child, target)) || isFromBefore(child, target)) child.remove();
     else if (target) takePlaces(child, target);
   }
 }
@@ -104,6 +103,11 @@ function isOld(element, target) {
     [element.dataset[name], target.dataset[name]].map(Number),
   );
   return version[0] <= version[1] || revision[0] < revision[1];
+}
+
+// A list says as of which revision of the inbox it was made: what it has not got by then is not in it for a reason.
+function isFromBefore(row, list) {
+  return Number(row.dataset.revision) <= Number(list?.dataset.revision);
 }
 
 // In a template of its own, since a table's row is lost by the parser anywhere else.

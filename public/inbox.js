@@ -17,26 +17,30 @@ export function walkInbox() {
 }
 
 /**
- * What comes while the inbox is open and looked at has been seen, as what was there when it was opened; and "Mark all
- * read" means all that is there by then.
+ * What the inbox shows while it is looked at has been seen: at its opening, and whatever comes. And "Mark all read" means
+ * all that is there by then. A page with less than the whole inbox says nothing of what it leaves out.
  */
-export function seeWhatComes(htmx) {
-  const inbox = document.querySelector("#inbox");
-  if (!inbox) return;
-  let seen = Number(document.body.dataset.cursor);
-  const look = () => {
-    const upTo = newestIn(inbox);
+export function seeWhatComes() {
+  const list = document.querySelector("[data-sees]");
+  if (!list) return;
+  let seen = 0;
+  const look = async () => {
+    const upTo = Math.max(Number(document.body.dataset.cursor), newestIn(list));
+    for (const field of document.querySelectorAll("[name=upTo]")) field.value = upTo;
     if (document.hidden || upTo <= seen) return;
     seen = upTo;
-    for (const field of document.querySelectorAll("[name=upTo]")) field.value = upTo;
-    htmx.ajax("POST", "/notifications/seen", { source: inbox, swap: "none", values: { upTo } });
+    const request = { method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams({ upTo }) };
+    const answer = await fetch("/notifications/seen", request).catch(() => null);
+    // It is told again with whatever comes next.
+    if (!answer?.ok && seen === upTo) seen = 0;
   };
+  void look();
   afterSwaps(look);
   document.addEventListener("visibilitychange", look);
 }
 
-function newestIn(inbox) {
-  return Math.max(0, ...[...inbox.children].map((row) => Number(row.dataset.notification)));
+function newestIn(list) {
+  return Math.max(0, ...[...list.children].map((row) => Number(row.dataset.notification ?? 0)));
 }
 
 function goFrom(row, key) {

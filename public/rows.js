@@ -3,17 +3,27 @@
 /**
  * Edits of a listing that nobody has read yet are one row, and one toast: what brings the net of them takes the place of
  * what told of some.
- * @param {HTMLElement} news a row or a toast that comes
+ * @param {HTMLElement} news a row or a toast that comes; it goes where what is there tells of more
  * @param {HTMLElement} place where it is put
+ * @returns {boolean} whether it stays
  */
 export function takePlaces(news, place) {
   const { folds } = news.dataset;
-  if (!folds) return;
+  if (!folds) return true;
   for (const old of place.querySelectorAll(`:scope > [data-folds="${CSS.escape(folds)}"]`)) {
     if (old.dataset.read === "true" || old.contains(news)) continue;
+    if (numberOf(old) > numberOf(news)) {
+      news.remove();
+      return false;
+    }
     if (old.contains(document.activeElement)) focusLater(news.id);
     old.remove();
   }
+  return true;
+}
+
+function numberOf(element) {
+  return Number(element.dataset.notification);
 }
 
 const REMEMBERED = 100;
@@ -26,7 +36,7 @@ const newest = new Map();
  */
 export function asOfNow(toast) {
   const later = newest.get(toast.dataset.folds);
-  if (!later || Number(later.dataset.notification) <= Number(toast.dataset.notification)) return toast;
+  if (!later || numberOf(later) <= numberOf(toast)) return toast;
   const shown = later.cloneNode(true);
   for (const name of ["hx-swap-oob", "aria-live"]) shown.removeAttribute(name);
   toast.replaceWith(shown);

@@ -66,6 +66,20 @@ export async function readAfterEach<Ask extends { userId: number; after: number 
   return each;
 }
 
+/** How many of the numbers after one and up to another would have brought a toast. */
+export async function countToasts(db: Db, userId: number, after: number, upTo: number): Promise<number> {
+  const { count } = await db
+    .selectFrom("notifications")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("recipient_id", "=", userId)
+    .where("seq", ">", after)
+    .where("seq", "<=", upTo)
+    .where("quiet", "=", false)
+    .where(LIVE)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
 /** These notifications of one's own, newest first. */
 export async function readThese(db: Db, userId: number, seqs: number[]): Promise<Notice[]> {
   if (seqs.length === 0) return [];

@@ -80,7 +80,7 @@ async function joinLiveEdits(trx: Trx, userId: number, seq: number, lifted: Mark
   const { rows } = await sql<{ seq: number }>`
     with pair as (
       select least(mine.seq, notifications.seq) as earlier, greatest(mine.seq, notifications.seq) as later,
-        case when mine.seq < notifications.seq then ${netOf(MINE, OTHER)} else ${netOf(OTHER, MINE)} end as net
+        case when mine.event_id < notifications.event_id then ${netOf(MINE, OTHER)} else ${netOf(OTHER, MINE)} end as net
       from notifications mine
       join notifications on notifications.recipient_id = mine.recipient_id and notifications.edits_of = mine.edits_of
         and notifications.reason = mine.reason and notifications.seq <> mine.seq and ${LIVE}

@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
+import type { Reason } from "./reasons.ts";
+import { withPresent } from "./rights.ts";
 
 /** A listing by the title that it had when its reader was last told of it. */
 export type ToldListing = { id: number; title: string };
@@ -28,32 +30,54 @@ export async function unmuteListing(db: Db, userId: number, listingId: number): 
   return listing;
 }
 
-/** A listing of which the person has been told. @throws NotFoundError for any other */
-export async function getToldListing(db: Db, userId: number, listingId: number): Promise<ToldListing> {
+/** A listing of which the person has been told, if they have. */
+export async function findToldListing(db: Db, userId: number, listingId: number): Promise<ToldListing | null> {
   const { rows } = await lastTitle(sql`${userId}::bigint`, sql`${listingId}::bigint`).execute(db);
-  if (!rows[0]) throw new NotFoundError();
-  return { id: listingId, title: rows[0].title };
+  const [listing] = await named(
+    db,
+    userId,
+    rows.map((row) => ({ ...row, id: listingId })),
+  );
+  return listing ?? null;
+}
+
+async function getToldListing(db: Db, userId: number, listingId: number): Promise<ToldListing> {
+  const listing = await findToldListing(db, userId, listingId);
+  if (!listing) throw new NotFoundError();
+  return listing;
 }
 
 /** What a person has muted, the last first; 200 at the most. */
 export async function findMuted(db: Db, userId: number): Promise<ToldListing[]> {
-  const { rows } = await sql<ToldListing>`
-    select mutes.listing_id as id, coalesce(told.title, 'A listing') as title
+  const { rows } = await sql<Found & { id: number }>`
+    select mutes.listing_id as id, told.title, told.reason
     from mutes
-    left join lateral (${lastTitle(sql.ref("mutes.user_id"), sql.ref("mutes.listing_id"))}) told on true
+    join lateral (${lastTitle(sql.ref("mutes.user_id"), sql.ref("mutes.listing_id"))}) told on true
     where mutes.user_id = ${userId}
     order by mutes.created_at desc, mutes.listing_id desc
     limit ${MOST}`.execute(db);
-  return rows;
+  return named(db, userId, rows);
 }
 
-// What the listing is called by now may be nothing that this person may know.
-function lastTitle(userId: RawBuilder<unknown>, listingId: RawBuilder<unknown>): RawBuilder<{ title: string }> {
+// What the listing is called by now may be nothing that this person may know. Looked for in their own inbox: a listing's
+// history may be long, and hold nothing for them.
+function lastTitle(userId: RawBuilder<unknown>, listingId: RawBuilder<unknown>): RawBuilder<Found> {
   return sql`
-    select events.data ->> 'title' as title
-    from events
-    join notifications on notifications.event_id = events.id and notifications.recipient_id = ${userId}
-    where events.listing_id = ${listingId}
-    order by events.id desc
+    select events.data ->> 'title' as title, notifications.reason
+    from notifications
+    join events on events.id = notifications.event_id
+    where notifications.recipient_id = ${userId} and events.listing_id = ${listingId}
+    order by notifications.seq desc
     limit 1`;
+}
+
+type Found = { title: string; reason: Reason };
+
+/** The listings as their reader may know them by now. */
+async function named(db: Db, userId: number, found: (Found & { id: number })[]): Promise<ToldListing[]> {
+  const told = found.map((one) => ({ ...one, recipientId: userId, event: { listingId: one.id } }));
+  return (await withPresent(db, told)).map(({ id, title, withheld }) => ({
+    id,
+    title: withheld ? "A listing" : title,
+  }));
 }

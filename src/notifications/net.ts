@@ -19,5 +19,6 @@ export function netOf(earlier: RawBuilder<unknown>, later: RawBuilder<unknown>):
 /** The last of the edits that became one notification, as it tells of all of them. */
 export function withNet(event: LoggedEvent, net: NetEdits | null): LoggedEvent {
   if (!net || event.kind !== "listing_updated") return event;
-  return { ...event, data: { ...event.data, edits: editsBetween(net), steps: net.steps } };
+  const { currency, unit } = net.after;
+  return { ...event, data: { ...event.data, edits: editsBetween(net), steps: net.steps, currency, unit } };
 }

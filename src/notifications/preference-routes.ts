@@ -6,7 +6,7 @@ import { InvalidError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { optionalKinds } from "./kinds.ts";
-import { findMuted, getToldListing, muteListing, type ToldListing, unmuteListing } from "./mutes.ts";
+import { findMuted, findToldListing, muteListing, type ToldListing, unmuteListing } from "./mutes.ts";
 import { muteForm, preferenceForm, timeZones, unmutedQuery, ways } from "./preference-form.ts";
 import { findPreferences, savePreferences } from "./preferences.ts";
 import { hasCertainReasons } from "./reasons.ts";
@@ -59,7 +59,7 @@ export function preferenceRoutes(db: Kysely<Database>): Router {
     if (typed && wantsFragment(req)) return sendFragment(req, res, "notifications/preference-form", form, status);
     const muted = await findMuted(db, id);
     const { unmuted } = unmutedQuery.parse(req.query);
-    const again = unmuted && muted.every((one) => one.id !== unmuted) ? await getToldListing(db, id, unmuted) : null;
+    const again = unmuted && muted.every((one) => one.id !== unmuted) ? await findToldListing(db, id, unmuted) : null;
     sendPage(
       req,
       res,

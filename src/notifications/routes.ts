@@ -87,8 +87,10 @@ async function sendInbox(req: Request, res: Response, db: Kysely<Database>): Pro
     return sendPage(req, res, "notifications/groups", { ...shared, groups, next: after(found, groups) });
   }
   const found = await readPage(db, viewer.id, asked, PAGE + 1);
-  const rows = found.slice(0, PAGE).map((notice) => toRow(notice, req));
-  sendPage(req, res, "notifications/inbox", { ...shared, rows, next: after(found, rows) });
+  const all = found.slice(0, PAGE).map((notice) => toRow(notice, req));
+  // A filter would say of what is withheld what it is about.
+  const rows = asked.kind || asked.listing ? all.filter(({ hidden }) => !hidden) : all;
+  sendPage(req, res, "notifications/inbox", { ...shared, rows, next: after(found, all) });
 }
 
 /** The parameters of an address of the inbox: what is as it is without them is left out. */

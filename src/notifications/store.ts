@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Trx } from "../db.ts";
 import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
@@ -29,10 +29,13 @@ export type Delivery = {
 export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
   const edits = editsOf(event);
-  if (edits) await lockInboxes(trx, event);
+  const held = edits ? await lockInboxes(trx, event) : null;
   const told = sql`${edits && JSON.stringify(edits)}::jsonb`;
   const { rows } = await sql<Delivery>`
-    with told as materialized (${audienceOf(event)}),
+    with told as materialized (
+      select * from (${audienceOf(event)}) audience
+      where ${held}::bigint[] is null or audience.user_id = any(${held}::bigint[])
+    ),
     fresh as materialized (
       select told.user_id, told.reason, told.quiet from told
       where not exists (
@@ -63,7 +66,7 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       where inboxes.user_id = locked.user_id and (select count(*) from folded) is not null
       returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at, toasted_at,
         locked.quiet or coalesce(toasted_at > clock_timestamp() - ${TOAST_EVERY}::interval, false) as quiet,
-        case when earlier_seq is not null then ${netOf(sql.ref("earlier_edits"), told)} end as net
+        ${netOfBoth(event, told)} as net
     ),
     stored as (
       insert into notifications
@@ -81,24 +84,38 @@ const TOAST_EVERY = "1 minute";
 /**
  * Whoever marks a notification holds its inbox as well. So with the inboxes held beforehand, the statement that stores
  * sees every mark that came before it: what is read by now is not taken the place of.
+ * @returns whose they are, as Postgres writes an array; who has joined the audience since is not told
  */
-async function lockInboxes(trx: Trx, event: LoggedEvent): Promise<void> {
-  await sql`
+async function lockInboxes(trx: Trx, event: LoggedEvent): Promise<string> {
+  const { rows } = await sql<{ held: string }>`
     with told as materialized (${audienceOf(event)}),
     locked as (
-      select 1 from told join inboxes on inboxes.user_id = told.user_id
+      select inboxes.user_id from told join inboxes on inboxes.user_id = told.user_id
       order by inboxes.user_id
       for no key update of inboxes
     )
-    select count(*) from locked`.execute(trx);
+    select coalesce(array_agg(user_id), '{}')::text as held from locked`.execute(trx);
+  return rows[0]?.held ?? "{}";
 }
 
 /** The row with earlier edits that is live, whose place the new one takes: looked up by the index that allows one. */
 function liveEdits({ listingId }: LoggedEvent) {
   return sql`
-    select seq as earlier_seq, toasted_at, edits as earlier_edits from notifications
+    select seq as earlier_seq, toasted_at, edits as earlier_edits, event_id as earlier_id from notifications
     where recipient_id = fresh.user_id and edits_of = ${listingId} and reason = fresh.reason and ${LIVE}
     limit 1`;
 }
 
-const NO_EDITS = sql`select null::bigint as earlier_seq, null::timestamptz as toasted_at, null::jsonb as earlier_edits`;
+const NO_EDITS = sql`
+  select null::bigint as earlier_seq, null::timestamptz as toasted_at, null::jsonb as earlier_edits,
+    null::bigint as earlier_id`;
+
+/** An event that is delivered late may come after edits that followed it: what happened first is the beginning all the same. */
+function netOfBoth({ id }: LoggedEvent, told: RawBuilder<unknown>) {
+  const earlier = sql.ref("earlier_edits");
+  return sql`case
+    when earlier_seq is null then null
+    when earlier_id < ${id} then ${netOf(earlier, told)}
+    else ${netOf(told, earlier)}
+  end`;
+}

@@ -5,7 +5,7 @@ import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
 import { type Badge, MOST_TOASTS, marksFrame, noticeFrame, summaryFragment, toastsOf } from "./fragments.ts";
 import { frame } from "./frames.ts";
-import type { Reads } from "./reads.ts";
+import type { Missed, Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
 
 type Parts = { reads: Reads; metrics: Metrics };
@@ -33,22 +33,21 @@ async function readOn({ reads, metrics }: Parts, person: Person, stream: Stream)
   note(person, head);
   const read = await reads.missed(person.userId, stream.cursor, head.lastSeq);
   // The bell may have brought some of them meanwhile.
-  const notices = read.filter(({ seq }) => seq > stream.cursor);
+  const notices = read.notices.filter(({ seq }) => seq > stream.cursor);
   const last = notices.at(-1)?.seq;
   if (last === undefined || stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
-  writeNotices(stream, notices, last - stream.cursor, person);
+  writeNotices(stream, { notices, earlier: read.earlier }, person);
 }
 
 /** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */
 export function writeNotices(
   stream: Stream,
-  notices: Notice[],
-  missed: number,
+  { notices, earlier }: Missed,
   badge: { unseen: number; revision: number },
 ): void {
   const last = notices.at(-1)?.seq ?? stream.cursor;
-  const toasts = toastsOf(notices, missed);
+  const toasts = toastsOf({ notices, earlier });
   if (toasts > MOST_TOASTS) {
     stream.connection.send("toast", frame("toast", summaryFragment(stream.locale, notices, toasts, badge), last));
   } else {

@@ -12,6 +12,8 @@ import type { Reads } from "./reads.ts";
 type Parts = { db: Kysely<Database>; hub: Pick<Hub, "talks">; cards: MarketCards; reads: Reads };
 type Asked = { standing: Standing; since: Date | null; head: InboxHead };
 
+const NOTHING = { notices: [], earlier: 0 };
+
 /**
  * What a page without a stream has missed, in the fragments that the stream would have brought.
  * @returns an empty string when there is nothing
@@ -22,10 +24,10 @@ export async function missedFragment(
   locale: string,
   { standing, since, head }: Asked,
 ): Promise<string> {
-  const missed = standing.replayed > 0 ? await reads.missed(viewer.userId, standing.cursor, head.lastSeq) : [];
+  const missed = standing.replayed > 0 ? await reads.missed(viewer.userId, standing.cursor, head.lastSeq) : NOTHING;
   // The answer says that it reaches up to the head; what has come since would be told again.
-  const notices = missed.filter(({ seq }) => seq <= head.lastSeq);
-  const toasts = toastsOf(notices, standing.replayed);
+  const notices = missed.notices.filter(({ seq }) => seq <= head.lastSeq);
+  const toasts = toastsOf({ ...missed, notices });
   const news =
     toasts > MOST_TOASTS
       ? summaryFragment(locale, notices, toasts, head)

@@ -5,7 +5,7 @@ import type { Reason } from "../notifications/reasons.ts";
 import { isQuiet, type Row, rowFor } from "../notifications/rows.ts";
 import { escaped, formatFor, render } from "../views.ts";
 import { frame, framed, inFrame } from "./frames.ts";
-import { MOST_ROWS } from "./reads.ts";
+import type { Missed } from "./reads.ts";
 
 /** How the badge stands: the count is absolute, the revision tells an older count from a newer. */
 export type Badge = { unseen: number; revision: number };
@@ -48,7 +48,7 @@ function nameOf({ quiet }: Pick<Row, "quiet">): "toast" | "inbox" {
 
 function newsOf(locale: string, row: Row, badge: Badge): string {
   const count = badgeFragment(locale, badge, !row.quiet);
-  return render("stream/news", locale, { rows: [row], badge: count, summary: null });
+  return render("stream/news", locale, { rows: [row], revision: badge.revision, badge: count, summary: null });
 }
 
 /** The same, framed, for whoever is told of an event for the same reason: only number and badge are left to be filled in. */
@@ -71,7 +71,8 @@ export function prepareNews(
   return (seq, badge) => {
     let text = first;
     for (let at = 0; at < rest.length; at += 2) {
-      text += rest[at] === "seq" ? seq : badgeFragment(locale, badge, !quiet);
+      text +=
+        rest[at] === "seq" ? seq : rest[at] === "revision" ? badge.revision : badgeFragment(locale, badge, !quiet);
       text += rest[at + 1];
     }
     return text;
@@ -88,7 +89,7 @@ function stencilOf(locale: string, row: Row, reason: Reason): string[] {
   const { seq, headline, link, about, version, badge } = holes;
   const [detail, folds] = [row.detail && holes.detail, row.folds && holes.folds];
   const blank = { ...row, seq, headline, detail, link, about, folds, version, at: NEVER };
-  const html = render("stream/news", locale, { rows: [blank], badge, summary: null });
+  const html = render("stream/news", locale, { rows: [blank], revision: holes.revision, badge, summary: null });
   const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
   names.set(NEVER.toISOString(), "time").set(escaped(formatFor(locale).dateTime(NEVER)), "said");
   const pattern = new RegExp(`(${[...names.keys()].map((hole) => RegExp.escape(hole)).join("|")})`);
@@ -119,12 +120,17 @@ export function summaryFragment(locale: string, notices: Notice[], missed: numbe
   const rows = notices.map((notice) => rowFor(notice, locale)).reverse();
   const last = notices.at(-1)?.seq ?? 0;
   const summary = { missed, seq: last, at: new Date() };
-  return render("stream/news", locale, { rows, badge: badgeFragment(locale, badge, true), summary });
+  return render("stream/news", locale, {
+    rows,
+    revision: badge.revision,
+    badge: badgeFragment(locale, badge, true),
+    summary,
+  });
 }
 
-/** How many of the notices that somebody missed are toasts; what lies before those that were read counts as well. */
-export function toastsOf(notices: Notice[], missed: number): number {
-  return notices.filter((notice) => !isQuiet(notice)).length + Math.max(0, missed - MOST_ROWS);
+/** How many toasts somebody missed. */
+export function toastsOf({ notices, earlier }: Missed): number {
+  return notices.filter((notice) => !isQuiet(notice)).length + earlier;
 }
 
 /** Marks and the count, for a person's other tabs, ready for a stream. @param gone the numbers of rows that are no more */
@@ -132,7 +138,7 @@ export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone
   const count = badgeFragment(locale, badge, false);
   if (notices.length === 0 && gone.length === 0) return inboxFrame(count);
   const rows = notices.map((notice) => rowFor(notice, locale));
-  return frame("inbox", render("stream/marks", locale, { rows, gone, count }));
+  return frame("inbox", render("stream/marks", locale, { rows, revision: badge.revision, gone, count }));
 }
 
 const inboxFrame = framed("inbox");

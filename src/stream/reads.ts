@@ -1,11 +1,11 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import { type InboxHead, noInbox, readHeads } from "../notifications/heads.ts";
-import { type Notice, readAfterEach } from "../notifications/inbox.ts";
+import { countToasts, type Notice, readAfterEach } from "../notifications/inbox.ts";
 import { together } from "../together.ts";
 
 /** A stream is sent this many rows at the most; what lies before them is in the inbox, and the summary counts it. */
-export const MOST_ROWS = 200;
+const MOST_ROWS = 200;
 
 export type Reads = ReturnType<typeof createReads>;
 
@@ -16,8 +16,14 @@ export function createReads(db: Kysely<Database>) {
   return {
     /** How somebody's inbox stands. */
     head: async (userId: number): Promise<InboxHead> => (await head(userId)) ?? { userId, ...noInbox },
-    /** What lies after a number, as it is shown: the newest rows up to the last, oldest first. */
-    missed: async (userId: number, cursor: number, last: number): Promise<Notice[]> =>
-      (await after({ userId, after: Math.max(cursor, last - MOST_ROWS) })) ?? [],
+    /** What lies after a number, as it is shown. */
+    missed: async (userId: number, cursor: number, last: number): Promise<Missed> => {
+      const begin = Math.max(cursor, last - MOST_ROWS);
+      const notices = (await after({ userId, after: begin })) ?? [];
+      return { notices, earlier: begin > cursor ? await countToasts(db, userId, cursor, begin) : 0 };
+    },
   };
 }
+
+/** The newest rows of what somebody missed, oldest first, and how many toasts lie before them. */
+export type Missed = { notices: Notice[]; earlier: number };

@@ -95,7 +95,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   const head = await reads.head(stream.userId);
   note(person, head);
   const standing = cursorOf(req, head.lastSeq);
-  const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : [];
+  const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
   const events = since && stream.role === "admin" ? await readSince(db, since, 200) : [];
 
@@ -105,8 +105,8 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   connection.open();
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
-  if (missed.length > 0) writeNotices(stream, missed, standing.replayed, person);
-  metrics.catchupRows.inc(missed.length);
+  if (missed) writeNotices(stream, missed, person);
+  metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
   if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
   if (since) await hub.showSince(stream, since);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import { findEvent } from "../../src/events/log.ts";
 import { enquire } from "../../src/marketplace/enquiries.ts";
 import type { ListingInput } from "../../src/marketplace/listing-form.ts";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
@@ -12,6 +13,7 @@ import { readHead } from "../../src/notifications/heads.ts";
 import { type Notice, readPage } from "../../src/notifications/inbox.ts";
 import { archive, markAllRead, markRead, markSeen } from "../../src/notifications/marks.ts";
 import { rowFor } from "../../src/notifications/rows.ts";
+import { store } from "../../src/notifications/store.ts";
 import { createPerson, publishedListing, someStock } from "../cast.ts";
 import { createWorld, type World } from "../world.ts";
 
@@ -141,6 +143,33 @@ test("a burst rings once in a minute; after it, and for whoever has read the row
   await markRead(world.db, wanda.id, lastSeq, true);
   await edit(listing, { quantity: 16 });
   expect(await quiet()).toEqual([false, true]);
+});
+
+test("an edit that is delivered late joins those that followed it as what happened first", async () => {
+  const wanda = await buyer();
+  const listing = await watched(wanda, { title: "Lead", priceMinor: 100_00 });
+  const ids: number[] = [];
+  for (const priceMinor of [90_00, 80_00]) {
+    const is = await now(listing);
+    const said = Object.fromEntries(Object.keys(someStock()).map((key) => [key, is[key as keyof ListingView]]));
+    await updateListing(world.db, world.cast.sol, is, { ...(said as ListingInput), priceMinor });
+    ids.push(
+      (
+        await world.db
+          .selectFrom("events")
+          .select(({ fn }) => fn.max("id").as("id"))
+          .executeTakeFirstOrThrow()
+      ).id,
+    );
+  }
+  for (const id of ids.reverse()) {
+    const event = await findEvent(world.db, id);
+    if (event) await world.db.transaction().execute((trx) => store(trx, event));
+  }
+  expect((await inboxOf(wanda)).map(wordsOf)).toEqual([
+    "Serrano Metals lowered the price of Lead from €100.00 to €80.00, 2 edits",
+  ]);
+  expect(await readHead(world.db, wanda.id)).toMatchObject({ lastSeq: 2, unread: 1, unseen: 1 });
 });
 
 type Step = { act: "edit" | "read" | "unread" | "archive" | "unarchive" | "all" | "see"; price: number; at: number };

@@ -1,10 +1,12 @@
 import { sql } from "kysely";
+import request from "supertest";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
-import { watchListing } from "../../src/marketplace/watches.ts";
+import { unwatchListing, watchListing } from "../../src/marketplace/watches.ts";
+import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { kinds, optionalKinds } from "../../src/notifications/kinds.ts";
-import { findMuted } from "../../src/notifications/mutes.ts";
+import { findMuted, muteListing } from "../../src/notifications/mutes.ts";
 import { timeZones } from "../../src/notifications/preference-form.ts";
 import { findPreferences, readChoices } from "../../src/notifications/preferences.ts";
 import { get, post, signIn } from "../accounts/site.ts";
@@ -167,14 +169,35 @@ test("a listing that one was told of is muted and unmuted, and stands among the 
   expect(away.headers["location"]).toBe("/");
 });
 
+test("U-21: what one muted and may no longer see is there without its name, and can be unmuted", async () => {
+  const { app, db, cast } = shop;
+  const gone = await publishedListing(db, cast.sol, { title: "Hafnium" });
+  await watchListing(db, wanda, gone.id);
+  await withdrawListing(db, cast.sol, gone);
+  await shop.world.drain();
+  await muteListing(db, wanda.id, gone.id);
+  expect((await get(app, PAGE, cookie)).text).toContain("Hafnium");
+  await unwatchListing(db, wanda, gone.id);
+  expect((await get(app, PAGE, cookie)).text).not.toContain("Hafnium");
+  expect((await findMuted(db, wanda.id)).map(({ title }) => title)).toContain("A listing");
+  const answer = await post(app, `/notifications/mutes/${gone.id}/delete`, { next: PAGE }, cookie);
+  expect([answer.status, (await findMuted(db, wanda.id)).some(({ id }) => id === gone.id)]).toEqual([303, false]);
+});
+
+test("a time zone that is sent twice is refused like any other that is none", async () => {
+  const sent = request(shop.app).post(PAGE).set({ Cookie: cookie, "Sec-Fetch-Site": "same-origin" });
+  expect((await sent.send("time_zone=UTC&time_zone=Europe%2FRome")).status).toBe(422);
+});
+
 test("a listing of which one was never told can neither be muted nor asked for its name", async () => {
   const { app, db } = shop;
   const untold = await publishedListing(db, shop.cast.sol, { title: "Unheard of" });
   const attempts = [
     post(app, "/notifications/mutes", { listing: `${untold.id}` }, cookie),
     post(app, `/notifications/mutes/${untold.id}/delete`, {}, cookie),
-    get(app, `${PAGE}?unmuted=${untold.id}`, cookie),
   ];
   for (const attempt of attempts) expect((await attempt).status).toBe(404);
+  const asked = await get(app, `${PAGE}?unmuted=${untold.id}`, cookie);
+  expect([asked.status, asked.text.includes("Unheard of")]).toEqual([200, false]);
   expect(await findMuted(db, wanda.id)).toEqual([]);
 });
