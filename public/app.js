@@ -14,7 +14,7 @@ import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
 import { feedHtmx } from "./source.js";
 import { writeTimes } from "./times.js";
-import { countInTitle } from "./title.js";
+import { clearIcon, countInTitle } from "./title.js";
 import { Toasts } from "./toasts.js";
 import { openReasons } from "./why.js";
 import { guessTimeZone } from "./zone.js";
@@ -34,8 +34,7 @@ else beNobody();
 
 function beNobody() {
   guardForms(alerts);
-  // What waited for whoever was signed in is nobody else's business.
-  navigator.clearAppBadge?.().catch(() => {});
+  clearIcon();
 }
 
 // Runs before DOMContentLoaded, at which htmx reads the page and asks for its source.
@@ -56,6 +55,7 @@ function goLive() {
     sayWhenAway(document.querySelector("#outage"), at, () => link.wake()),
     rereadWhenTold(htmx),
     (message) => message.type === "position" && hearServer(message.at),
+    (message) => message.state === "signed-out" && clearIcon(),
     followConversation(),
   );
   wakeWithPage(link);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { badge, card, row, toast } from "./pieces.ts";
+import { badge, card, edit, row, toast } from "./pieces.ts";
 import { eventually, freeze, passing, startSite, visit } from "./site.ts";
 
 it("a push brings toast, badge, title and card, and the page asks for nothing", async () => {
@@ -30,6 +30,40 @@ it("what people typed does nothing but show, pushed or polled", async () => {
   await settle();
   expect(site.askedFor("/evil")).toEqual([]);
   expect(await state()).toBe("live");
+});
+
+const added = (rows: string) => `<ol hx-swap-oob="afterbegin:#inbox">${rows}</ol>`;
+
+it("a row is never taken back to an older state, nor brought back from before the list was made", async () => {
+  const site = await startSite(`<ol class='inbox' id='inbox' data-revision='5'>${row(3, true, { revision: 5 })}</ol>`);
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  const rows = () =>
+    tab.evaluate<string[]>(
+      "[...document.querySelectorAll('#inbox > li')].map((li) => [li.dataset.notification, li.dataset.read].join(' '))",
+    );
+  site.send("inbox", added(row(3, false, { revision: 4 }) + row(2, false, { revision: 5 })));
+  site.send("inbox", added(row(4, false, { revision: 6, folds: "1:watching" })), 4);
+  await eventually(rows).toEqual(["4 false", "3 true"]);
+  site.send("inbox", added(row(6, false, { revision: 8, folds: "1:watching" })), 6);
+  await eventually(rows).toEqual(["6 false", "3 true"]);
+  site.send("inbox", added(row(5, false, { revision: 9, folds: "1:watching" }) + row(7, false, { revision: 9 })), 7);
+  await eventually(rows).toEqual(["7 false", "6 false", "3 true"]);
+});
+
+it("of the edits of one listing one toast is left, which says what the last one said, however late each is shown", async () => {
+  const site = await startSite("");
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  site.send("inbox", edit(9, "1:watching", true), 9);
+  site.send("toast", edit(10, "2:watching"), 10);
+  await tab.locator("#toasts [data-notification='10']").waitFor();
+  site.send("toast", edit(5, "1:watching") + edit(7, "1:watching"), 11);
+  const toasts = () =>
+    tab.evaluate<string[]>(
+      "[...document.querySelectorAll('#toasts > .toast')].map((toast) => toast.dataset.notification)",
+    );
+  await eventually(toasts).toEqual(["9", "10"]);
 });
 
 it("each number is shown once, however it comes again", async () => {

@@ -15,8 +15,13 @@ export function badge(unseen: number, revision = 1): string {
   return render("notifications/badge", "en-GB", { unseen, revision, oob: true, rang: false });
 }
 
-export function row(seq: number, read: boolean): string {
-  return render("notifications/row", "en-GB", { ...notice(seq), read });
+export function row(seq: number, read: boolean, more: { revision?: number; folds?: string } = {}): string {
+  return render("notifications/row", "en-GB", { ...notice(seq), read, ...more });
+}
+
+/** What an edit brings: a toast, or when it is quiet what takes the place of one; as all toasts with the same key. */
+export function edit(seq: number, folds: string, quiet = false): string {
+  return render("notifications/toast", "en-GB", { ...notice(seq), folds, quiet });
 }
 
 /** A toast or a row that offered a listing, as of a version of it. */

@@ -121,3 +121,14 @@ async function price({ id }: ListingView, priceMinor: number): Promise<void> {
   await updateListing(world.db, world.cast.sol, listing, { ...said, priceMinor });
   await world.drain();
 }
+
+test("the app's icon shows nothing any more once its reader is signed out", async () => {
+  const { context, page } = await atBrowser(server.url, world.cast.otto);
+  await context.addInitScript("navigator.clearAppBadge = () => { window.cleared = true; return Promise.resolve(); }");
+  await page.goto("/account");
+  await live(page);
+  expect(await page.evaluate("window.cleared")).toBe(undefined);
+  await page.getByRole("button", { name: "Sign out" }).first().click();
+  await page.waitForURL((url) => url.pathname !== "/account");
+  expect(await page.evaluate("window.cleared")).toBe(true);
+});

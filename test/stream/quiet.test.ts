@@ -78,3 +78,26 @@ test("U-19: what was quiet is quiet in a replay and in a poll as well", async ()
   expect([quiet, loud].map((html) => /<article/.test(html))).toEqual([false, true]);
   expect([quiet, loud].map((html) => html.includes('id="notification-1"'))).toEqual([true, true]);
 });
+
+test("U-16: who missed hundreds is told of those that would have rung, and not of what was quiet or became one row", async () => {
+  const { db, cast } = world;
+  const wanda = await createPerson(db, { role: "buyer" });
+  const listing = await publishedListing(db, cast.sol);
+  await watchListing(db, wanda, listing.id);
+  await world.drain();
+  await sql`
+    with happened as (
+      insert into events (kind, actor_id, listing_id, data, delivered_at)
+      select 'listing_withdrawn', ${cast.sol.id}, ${listing.id},
+        jsonb_build_object('title', 'Tin', 'sellerId', ${cast.sol.id}::bigint, 'buyerId', null), now()
+      from generate_series(1, 260) returning id
+    )
+    insert into notifications (recipient_id, seq, event_id, reason, quiet, superseded_at)
+    select ${wanda.id}, n, id, 'watching', n % 10 > 0, case when n % 20 = 0 then now() end
+    from (select id, row_number() over (order by id) n from happened) told`.execute(db);
+  await sql`update inboxes set last_seq = 260 where user_id = ${wanda.id}`.execute(db);
+  const stream = await server.stream(await server.signIn(wanda), "?lastEventId=0");
+  const { data } = await stream.next(named("toast"));
+  // Ten, thirty and so on up to 250.
+  expect(data).toContain('data-missed="13"');
+});
