@@ -1,17 +1,16 @@
+import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
 
 export type TestDatabase = { url: string; drop(): Promise<void> };
-
-let created = 0;
 
 /**
  * A database of one's own with every migration done: a copy of the run's template.
  * @returns drop(): removes it, whoever is still connected; what is not dropped goes at the end of the run
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  created += 1;
-  const name = `${inject("template")}_${process.pid}_${created}`;
+  // A process may load this file more than once, so a count in it would not tell its databases apart.
+  const name = `${inject("template")}_${randomBytes(6).toString("hex")}`;
   await asAdmin(`create database ${name} template ${inject("template")}`);
   const url = new URL(inject("adminUrl"));
   url.pathname = `/${name}`;
