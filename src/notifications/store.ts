@@ -22,15 +22,16 @@ export type Delivery = {
 
 /**
  * Stores the notifications of an event, once for each recipient, and that it is delivered.
- * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement and last in the
- * transaction: the locks are held for a moment, and a recipient's numbers are given out in the order of commits.
- * Edits that somebody has not read yet become one row with the next number and the net of them: see migrations/.
+ * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement (edits take the locks in
+ * one before it) and last in the transaction: the locks are held for a moment, and a recipient's numbers are given out in
+ * the order of commits. Edits that somebody has not read yet become one row with the next number and the net of them:
+ * see docs/decisions/0011.
  */
 export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
   const edits = editsOf(event);
   const held = edits ? await lockInboxes(trx, event) : null;
-  const told = sql`${edits && JSON.stringify(edits)}::jsonb`;
+  const own = sql`${edits && JSON.stringify(edits)}::jsonb`;
   const { rows } = await sql<Delivery>`
     with told as materialized (
       select * from (${audienceOf(event)}) audience
@@ -66,13 +67,13 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
       where inboxes.user_id = locked.user_id and (select count(*) from folded) is not null
       returning inboxes.user_id, last_seq, unseen, revision, locked.reason, clock_timestamp() as at, toasted_at,
         locked.quiet or coalesce(toasted_at > clock_timestamp() - ${TOAST_EVERY}::interval, false) as quiet,
-        ${netOfBoth(event, told)} as net
+        ${netOfBoth(event, own)} as net
     ),
     stored as (
       insert into notifications
         (recipient_id, seq, event_id, reason, created_at, quiet, toasted_at, edits_of, edits)
       select user_id, last_seq, ${event.id}, reason, at, quiet, case when quiet then toasted_at else at end,
-        ${edits ? event.listingId : null}::bigint, coalesce(net, ${told})
+        ${edits ? event.listingId : null}::bigint, coalesce(net, ${own})
       from bumped
     )
     select user_id as "userId", last_seq as seq, reason, unseen, revision, quiet, net from bumped`.execute(trx);
@@ -111,11 +112,11 @@ const NO_EDITS = sql`
     null::bigint as earlier_id`;
 
 /** An event that is delivered late may come after edits that followed it: what happened first is the beginning all the same. */
-function netOfBoth({ id }: LoggedEvent, told: RawBuilder<unknown>) {
+function netOfBoth({ id }: LoggedEvent, own: RawBuilder<unknown>) {
   const earlier = sql.ref("earlier_edits");
   return sql`case
     when earlier_seq is null then null
-    when earlier_id < ${id} then ${netOf(earlier, told)}
-    else ${netOf(told, earlier)}
+    when earlier_id < ${id} then ${netOf(earlier, own)}
+    else ${netOf(own, earlier)}
   end`;
 }
