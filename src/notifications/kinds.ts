@@ -1,6 +1,5 @@
 import type { Role } from "../db.ts";
 import type { EventData, EventKind, EventRow } from "../events/catalogue.ts";
-import type { Edits } from "../events/edits.ts";
 import { type Reason, reasons, reasonsFor } from "./reasons.ts";
 
 /** What a notification offers its reader: a listing that can be had, or one that is kept for them. */
@@ -44,8 +43,8 @@ export const kinds = {
     label: "Changes of price, quantity or description",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.reservedFor,
-    headline: (told) => `${told.who} ${edited(told.data.edits, told)}`,
-    detail: ({ data: { steps = 1 }, amounts }) => (steps > 1 ? `${amounts.number(steps)} edits` : ""),
+    headline: ({ data, who }) => `${who} ${edited(data)}`,
+    detail: (told) => capital(changes(told).join(", ")),
     offer: toOneOrOthers,
   },
   listing_reserved: {
@@ -160,21 +159,20 @@ function expired(title: string, reason: Reason): string {
   return `${title} is available again`;
 }
 
-function edited(edits: Edits, { data, amounts }: Told<"listing_updated">): string {
+function edited({ title, edits: { price, quantity, text } }: EventData["listing_updated"]): string {
+  const more = quantity ? " and changed the quantity" : "";
+  if (price) return `${price.to < price.from ? "lowered" : "raised"} the price of ${title}${more}`;
+  if (quantity) return `changed the quantity of ${title}`;
+  return text ? `edited the description of ${title}` : `edited ${title}: price and quantity are as before`;
+}
+
+function changes({ data, amounts }: Told<"listing_updated">): string[] {
+  const { price, quantity } = data.edits;
+  const { money, number } = amounts;
   const parts: string[] = [];
-  if (edits.price) {
-    const { from, to } = edits.price;
-    const verb = to < from ? "lowered" : "raised";
-    parts.push(
-      `${verb} the price of ${data.title} from ${amounts.money(from, data.currency)} to ${amounts.money(to, data.currency)}`,
-    );
-  }
-  if (edits.quantity) {
-    const { from, to } = edits.quantity;
-    const of = parts.length === 0 ? ` of ${data.title}` : "";
-    parts.push(`changed the quantity${of} from ${amounts.number(from)} to ${amounts.number(to)} ${data.unit}`);
-  }
-  if (parts.length === 0 && !edits.text) return `edited ${data.title}: price and quantity are as before`;
-  if (parts.length === 0) return `edited the description of ${data.title}`;
-  return parts.join(" and ");
+  if (price) parts.push(`from ${money(price.from, data.currency)} to ${money(price.to, data.currency)}`);
+  if (quantity)
+    parts.push(`${price ? "quantity " : ""}from ${number(quantity.from)} to ${number(quantity.to)} ${data.unit}`);
+  if (data.steps && data.steps > 1) parts.push(`${number(data.steps)} edits`);
+  return parts;
 }

@@ -87,7 +87,7 @@ test("edits come as one row and one toast, in place, in every tab; marks follow 
   const row = page.locator(".inbox-row");
   await row.getByText("from €900.00 to €850.00").waitFor();
   expect([await toast.count(), await row.count()]).toEqual([1, 1]);
-  expect(await row.locator(".inbox-detail").textContent()).toBe("2 edits");
+  expect(await row.locator(".inbox-detail").textContent()).toBe("From €900.00 to €850.00, 2 edits");
   await until(async () => (await counted(other)) === "(1) 1");
   expect(await other.getByRole("link", { name: "Notifications, 1 unread" }).count()).toBe(1);
 

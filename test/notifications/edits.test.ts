@@ -68,13 +68,22 @@ test("edits that nobody has read are one unread row with the net change; who has
   for (const priceMinor of [870_00, 895_00, 850_00]) await edit(listing, { priceMinor });
   const [row, ...others] = await inboxOf(wanda);
   expect([wordsOf(row), others]).toEqual([
-    "Serrano Metals lowered the price of Zinc from €900.00 to €850.00, 4 edits",
+    "Serrano Metals lowered the price of Zinc, From €900.00 to €850.00, 4 edits",
     [],
   ]);
   expect(await readHead(world.db, wanda.id)).toMatchObject({ lastSeq: 4, unread: 1, unseen: 1 });
   expect((await inboxOf(otto)).map(wordsOf)).toEqual([
-    "Serrano Metals lowered the price of Zinc from €880.00 to €850.00, 3 edits",
-    "Serrano Metals lowered the price of Zinc from €900.00 to €880.00",
+    "Serrano Metals lowered the price of Zinc, From €880.00 to €850.00, 3 edits",
+    "Serrano Metals lowered the price of Zinc, From €900.00 to €880.00",
+  ]);
+});
+
+test("one edit of price and quantity is one row that tells of both", async () => {
+  const wanda = await buyer();
+  const listing = await watched(wanda, { title: "Iron", priceMinor: 10_00, quantity: 5, unit: "kg" });
+  await edit(listing, { priceMinor: 9_00, quantity: 4 });
+  expect((await inboxOf(wanda)).map(wordsOf)).toEqual([
+    "Serrano Metals lowered the price of Iron and changed the quantity, From €10.00 to €9.00, quantity from 5 to 4 kg",
   ]);
 });
 
@@ -98,7 +107,7 @@ test("edits that take one another back say so, and different currencies are not 
   await edit(listing, { currency: "USD", priceMinor: 13_00 });
   await edit(listing, { quantity: 7 });
   expect((await inboxOf(wanda)).map(wordsOf)).toEqual([
-    "Serrano Metals changed the quantity of Tin from 5 to 7 kg, 5 edits",
+    "Serrano Metals changed the quantity of Tin, From 5 to 7 kg, 5 edits",
   ]);
 });
 
@@ -167,7 +176,7 @@ test("an edit that is delivered late joins those that followed it as what happen
     if (event) await world.db.transaction().execute((trx) => store(trx, event));
   }
   expect((await inboxOf(wanda)).map(wordsOf)).toEqual([
-    "Serrano Metals lowered the price of Lead from €100.00 to €80.00, 2 edits",
+    "Serrano Metals lowered the price of Lead, From €100.00 to €80.00, 2 edits",
   ]);
   expect(await readHead(world.db, wanda.id)).toMatchObject({ lastSeq: 2, unread: 1, unseen: 1 });
 });
