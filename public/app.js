@@ -1,4 +1,4 @@
-// What the pages load. Everything here adds to pages that work without it.
+// What the pages of people who are signed in load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
 import { showState } from "./chip.js";
 import { hearServer } from "./clock.js";
@@ -29,13 +29,8 @@ new Toasts(document.querySelector("#toasts"));
 guessTimeZone();
 if (htmx) openReasons();
 if (htmx) keepReadersPlace();
-if (htmx && document.body.dataset.user) goLive();
-else beNobody();
-
-function beNobody() {
-  guardForms(alerts);
-  clearIcon();
-}
+if (htmx) goLive();
+else guardForms(alerts);
 
 // Runs before DOMContentLoaded, at which htmx reads the page and asks for its source.
 function goLive() {
