@@ -7,6 +7,7 @@ import { brotliCompress, brotliCompressSync, constants, gzip, gzipSync } from "n
 import express, { type Request, type Response, type Router } from "express";
 import { allow } from "./access.ts";
 import { bundle, withoutComments } from "./bundle.ts";
+import { pictures } from "./scenes.ts";
 
 const types: Record<string, string> = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const publicFolder = join(import.meta.dirname, "../public");
@@ -21,6 +22,7 @@ const made: Record<string, () => string> = {
   "visitor.js": () => bundle(publicFolder, "visitor.js"),
   "shared.js": () => bundle(publicFolder, "shared.js"),
   "htmx.js": () => fromPackages.map(read).join("\n"),
+  "pictures.svg": pictures,
   // base.css tells the order of the layers, and so comes first; the order of the others makes no difference.
   "stockbell.css": () =>
     withoutComments(
@@ -98,9 +100,8 @@ function codingFor(req: Request, length: number): Coding {
 }
 
 function fingerprint(): string {
-  const hash = createHash("sha256")
-    .update(read(import.meta.filename))
-    .update(read(require.resolve("./bundle.ts")));
+  const hash = createHash("sha256").update(pictures());
+  for (const maker of ["assets.ts", "bundle.ts"]) hash.update(read(join(import.meta.dirname, maker)));
   for (const entry of readdirSync(publicFolder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) hash.update(entry.name).update(read(join(entry.parentPath, entry.name)));
   }
