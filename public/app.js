@@ -1,5 +1,6 @@
 // What the pages of people who are signed in load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
+import { forgetChanges } from "./changes.js";
 import { showState } from "./chip.js";
 import { hearServer } from "./clock.js";
 import { followConversation } from "./conversation.js";
@@ -44,6 +45,7 @@ function goLive() {
   seeWhatComes();
   guardForms(alerts, link);
   keepOrder();
+  forgetChanges();
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),

@@ -66,12 +66,19 @@ export function formatFor(locale: string): Format {
 
 function createFormat(lang: string) {
   const numbers = new Intl.NumberFormat(lang);
+  const percents = new Intl.NumberFormat(lang, {
+    style: "percent",
+    maximumFractionDigits: 1,
+    signDisplay: "exceptZero",
+  });
   const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
   let said = { at: Number.NaN, text: "" };
   return {
     lang,
     number: (value: number) => numbers.format(value),
+    /** @param share a change, such as -0.04 for four per cent less; said with its sign */
+    percent: (share: number) => percents.format(share),
     /** UTC, until the page's script writes it in the reader's own time zone. */
     dateTime(date: Date | string) {
       const at = new Date(date).getTime();
