@@ -1,14 +1,16 @@
 import { box, drum, type Placed, type Point, roll, type Solid, sprite } from "./pictures.ts";
 
-/** How many pictures there are of each category. */
-export const VARIANTS = 3;
-
 const WOOD = { tone: "-wood" };
 const pallet: Placed[] = [
   ...row(box(0.35, 3.6, 0.25, WOOD), 3, [-2, -1.8, -0.75], [1.82, 0, 0]),
   ...row(box(4, 0.5, 0.15, WOOD), 4, [-2, -1.8, -0.5], [0, 1.03, 0]),
 ];
 const FLOOR = -0.35;
+
+/** The name of a listing's picture in pictures(): always the same one of its category's three. */
+export function pictureOf({ category, id }: { category: string; id: number }): string {
+  return `${category}-${id % 3}`;
+}
 
 /** Three pictures of each category of listings, as a sprite: "metals-0" and so on. */
 export function pictures(): string {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Request, Response } from "express";
 import { asset, sendMarkup } from "./assets.ts";
+import { pictureOf } from "./scenes.ts";
 import { createTemplates } from "./templates.ts";
 
 const templates = createTemplates(
@@ -17,7 +18,7 @@ export type Format = ReturnType<typeof createFormat>;
  * @param locale a BCP 47 tag such as "en-GB"; see localeOf
  */
 export function render(view: string, locale: string, data: object): string {
-  return templates.render(`/${view}`, { ...formatFor(locale), asset, ...data });
+  return templates.render(`/${view}`, { ...formatFor(locale), asset, pictureOf, ...data });
 }
 
 /** Text as the templates write it. */

@@ -16,7 +16,14 @@ import { findChromium } from "../test/installed.ts";
 export type Person = keyof DemoPeople;
 export type Site = Awaited<ReturnType<typeof startSite>>;
 
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+/** What the browser is started with. */
+export const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+];
 
 /**
  * The whole product with its demo, on a free port and with a database of its own, and a browser to look at it.
