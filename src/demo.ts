@@ -3,6 +3,7 @@ import type { Viewer } from "./access.ts";
 import { hashPassword } from "./accounts/passwords.ts";
 import { createUser } from "./accounts/users.ts";
 import { createDb, createPool, type Database, type Db, type Role } from "./db.ts";
+import { ageDemo } from "./demo-age.ts";
 import { ritasStock, solsStock } from "./demo-stock.ts";
 import { NotFoundError } from "./errors.ts";
 import { type LoggedEvent, readEvents } from "./events/log.ts";
@@ -50,6 +51,7 @@ export async function seedDemo(db: Kysely<Database>): Promise<void> {
   await talk(db, people, sols, ritas);
   await trade(db, people, sols, ritas);
   await deliverAll(db);
+  await ageDemo(db);
   await tidyUp(db, people, ritas);
 }
 

@@ -1,8 +1,10 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Page } from "playwright-core";
+import { findActiveUser } from "../src/accounts/users.ts";
 import { findListings } from "../src/marketplace/listings.ts";
 import { updateListing } from "../src/marketplace/publishing.ts";
+import { markAllRead } from "../src/notifications/marks.ts";
 import { type Person, type Site, startSite } from "./site.ts";
 
 const FOLDER = path.join(import.meta.dirname, "../docs/tour");
@@ -23,18 +25,20 @@ type Shot = [
 const shots: Shot[] = [
   ["front", null, "/", ["wide", "phone-dark"]],
   ["sign-in", null, "/sign-in", ["wide", "phone"], refused],
-  ["home-buyer", "bea", "/", ["wide", "phone"]],
-  ["browse", "bea", "/listings", ["wide", "phone-dark"], cheaper],
-  ["listing", "bea", "/listings/1", ["wide", "wide-dark", "phone"]],
-  ["conversation", "bea", "/enquiries/1", ["wide", "phone-dark"]],
-  ["inbox", "bea", "/notifications", ["wide", "phone"]],
+  ["home-buyer", "bea", "/", ["wide", "phone-dark"], cheaper("Zinc")],
+  ["browse", "otto", "/listings", ["wide", "phone"]],
+  ["change", "bea", "/listings?q=steel", ["wide-dark"], cheaper("Hot-rolled")],
+  ["listing", "bea", "/listings/1", ["wide", "phone-dark"]],
+  ["conversation", "bea", "/enquiries/1", ["wide", "phone"]],
+  ["inbox", "bea", "/notifications", ["wide", "phone-dark"]],
   ["why", "bea", "/notifications", ["wide-dark"], openReason],
-  ["preferences", "bea", "/notifications/preferences", ["wide", "phone-dark"]],
-  ["home-seller", "sol", "/", ["wide-dark", "phone"]],
-  ["reserve", "sol", "/listings/1", ["wide"], openReserve],
+  ["preferences", "bea", "/notifications/preferences", ["wide", "phone"]],
+  ["home-seller", "sol", "/", ["wide", "phone-dark"]],
+  ["reserve", "sol", "/listings/1", ["wide-dark"], openReserve],
+  ["enquiries", "sol", "/enquiries", ["phone"]],
   ["oversight", "ada", "/oversight", ["wide", "phone-dark"]],
-  ["offline", "bea", "/listings", ["wide", "phone"], goOffline],
   ["not-found", "bea", "/listings/999999", ["phone-dark"]],
+  ["interrupted", "bea", "/listings", ["wide"], goAway],
 ];
 
 /** Takes every picture of docs/tour.md anew. */
@@ -69,25 +73,26 @@ async function refused(page: Page): Promise<void> {
   await page.waitForSelector(".error-summary");
 }
 
-/** Sol lowers a price and reserves something while Bea looks on. */
-async function cheaper(page: Page, { db }: Site): Promise<void> {
-  const people = await db.selectFrom("users").select(["id", "name", "company", "email", "role"]).execute();
-  const sol = people.find(({ email }) => email.startsWith("sol"));
-  const [listing] = await findListings(db, [2]);
-  if (!sol || !listing) throw new Error("The demo has changed.");
-  const { title, description, category, quantity, unit, currency, location } = listing;
-  const priceMinor = listing.priceMinor - 12_00;
-  await updateListing(db, sol, listing, {
-    title,
-    description,
-    category,
-    quantity,
-    unit,
-    priceMinor,
-    currency,
-    location,
-  });
-  await page.waitForSelector("#toasts .toast");
+/** Sol lowers a price while somebody looks on. @param beginning of the listing's title */
+function cheaper(beginning: string) {
+  return async (page: Page, { db }: Site): Promise<void> => {
+    const { id: sellerId } = await db
+      .selectFrom("users")
+      .select("id")
+      .where("email", "like", "sol@%")
+      .executeTakeFirstOrThrow();
+    const mine = db.selectFrom("listings").select("id").where("seller_id", "=", sellerId);
+    const { id } = await mine.where("title", "like", `${beginning}%`).executeTakeFirstOrThrow();
+    const [listing] = await findListings(db, [id]);
+    const sol = await findActiveUser(db, sellerId);
+    if (!sol || !listing) throw new Error("The demo has changed.");
+    const { title, description, category, quantity, unit, currency, location } = listing;
+    const said = { title, description, category, quantity, unit, currency, location };
+    await markAllRead(db, Number(await page.getAttribute("body", "data-user")), Number.MAX_SAFE_INTEGER);
+    await updateListing(db, sol, listing, { ...said, priceMinor: Math.round(listing.priceMinor * 0.97) });
+    await page.waitForSelector("#toasts .toast");
+    await page.waitForSelector(`#card-${id} .was`);
+  };
 }
 
 async function openReason(page: Page): Promise<void> {
@@ -99,9 +104,10 @@ async function openReserve(page: Page): Promise<void> {
   await page.getByText("Reserve for a buyer").click();
 }
 
-async function goOffline(page: Page): Promise<void> {
-  await page.context().setOffline(true);
-  await page.waitForSelector("#outage button", { timeout: 15_000 });
+/** Nothing answers any more: for the last picture. */
+async function goAway(page: Page, site: Site): Promise<void> {
+  await site.stopServer();
+  await page.waitForSelector("#outage button", { timeout: 20_000 });
 }
 
 await main();

@@ -44,7 +44,7 @@ export async function startSite() {
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   const cookies = new Map<Person, string>();
 
-  return { url: web.url, db, cookieOf, visit, stop };
+  return { url: web.url, db, cookieOf, visit, stopServer: web.stop, stop };
 
   /** The session cookie of somebody, signed in once. */
   async function cookieOf(person: Person): Promise<string> {
@@ -79,7 +79,7 @@ export async function startSite() {
 
   async function stop(): Promise<void> {
     await browser.close();
-    await web.stop();
+    await web.stop().catch(() => {});
     await worker.stop();
     await bus.close();
     await db.destroy();
