@@ -101,13 +101,14 @@ export function formatFor(locale: string): Format {
   return made;
 }
 
-function createFormat(lang: string) {
-  const numbers = new Intl.NumberFormat(lang);
-  const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+function createFormat(locale: string) {
+  const numbers = new Intl.NumberFormat(locale);
+  const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
   let said = { at: Number.NaN, text: "" };
   return {
-    lang,
+    /** What a page is written in, whoever reads it: only numbers, prices and times are in the reader's own. */
+    lang: new Intl.Locale(locale).language === "en" ? locale : "en-GB",
     number: (value: number) => numbers.format(value),
     /** UTC, until the page's script writes it in the reader's own time zone. */
     dateTime(date: Date | string) {
@@ -118,7 +119,7 @@ function createFormat(lang: string) {
     },
     /** @param minor an amount in the currency's minor units: 1999 GBP is £19.99 */
     money(minor: number, currency: string) {
-      const format = currencies.get(currency) ?? new Intl.NumberFormat(lang, { style: "currency", currency });
+      const format = currencies.get(currency) ?? new Intl.NumberFormat(locale, { style: "currency", currency });
       currencies.set(currency, format);
       return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
     },
