@@ -1,5 +1,6 @@
-// What the pages load. Everything here adds to pages that work without it.
+// What the pages of people who are signed in load. Everything here adds to pages that work without it.
 import { alertWith } from "./alerts.js";
+import { forgetChanges } from "./changes.js";
 import { showState } from "./chip.js";
 import { hearServer } from "./clock.js";
 import { followConversation } from "./conversation.js";
@@ -29,13 +30,8 @@ new Toasts(document.querySelector("#toasts"));
 guessTimeZone();
 if (htmx) openReasons();
 if (htmx) keepReadersPlace();
-if (htmx && document.body.dataset.user) goLive();
-else beNobody();
-
-function beNobody() {
-  guardForms(alerts);
-  clearIcon();
-}
+if (htmx) goLive();
+else guardForms(alerts);
 
 // Runs before DOMContentLoaded, at which htmx reads the page and asks for its source.
 function goLive() {
@@ -49,6 +45,7 @@ function goLive() {
   seeWhatComes();
   guardForms(alerts, link);
   keepOrder();
+  forgetChanges();
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),

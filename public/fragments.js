@@ -1,3 +1,4 @@
+import { tellChange } from "./changes.js";
 import { asOfNow, isWanted, rememberQuiet, takePlaces } from "./rows.js";
 import { inState, takeStandings } from "./standing.js";
 
@@ -68,6 +69,7 @@ function settle(element, root) {
   if (adds) settleChildren(element, target, root);
   if (!target || (adds ? element.childElementCount === 0 : isOld(element, target))) return element.remove();
   if (element.hasAttribute("data-state-only")) element.replaceWith(inState(element, target));
+  else if (!adds) tellChange(element, target);
 }
 
 function settleChildren(element, target, root) {

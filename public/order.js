@@ -1,6 +1,6 @@
 import { afterSwaps } from "./after-swaps.js";
 
-const LISTS = ".thread[id], #threads";
+const LISTS = ".thread[id], #threads, #inbox[data-most]";
 
 /** Whatever order its pieces came in: messages stand in that of their ids, and a list of threads in its own. */
 export function keepOrder() {
@@ -11,7 +11,7 @@ export function keepOrder() {
 
 function arrange(list) {
   const focused = document.activeElement;
-  const wanted = [...list.children].sort(list.id === "threads" ? byWait : bySaid);
+  const wanted = [...list.children].sort({ threads: byWait, inbox: byNumber }[list.id] ?? bySaid);
   for (const [index, child] of wanted.entries()) {
     if (list.children[index] !== child) list.insertBefore(child, list.children[index]);
   }
@@ -19,6 +19,10 @@ function arrange(list) {
   for (const child of wanted.slice(most)) if (!child.contains(focused)) child.remove();
   // What is moved loses the focus.
   if (document.activeElement !== focused && focused?.isConnected) focused.focus({ preventScroll: true });
+}
+
+function byNumber(one, other) {
+  return Number(other.dataset.notification) - Number(one.dataset.notification);
 }
 
 // "Seen" comes after the message that it is about.

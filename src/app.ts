@@ -7,6 +7,7 @@ import { pinoHttp } from "pino-http";
 import { ownRequestsOnly } from "./access.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { createSessions } from "./accounts/sessions.ts";
+import { assetRoutes } from "./assets.ts";
 import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./db.ts";
@@ -26,7 +27,6 @@ import type { Hub } from "./stream/hub.ts";
 import type { MarketCards } from "./stream/market.ts";
 import type { Reads } from "./stream/reads.ts";
 import { streamRoutes } from "./stream/routes.ts";
-import { assetRoutes } from "./views.ts";
 
 export type AppParts = {
   config: Config;
@@ -105,5 +105,12 @@ function secured(production: boolean) {
     },
     strictTransportSecurity: production ? { maxAge: 31_536_000, includeSubDomains: true } : false,
     referrerPolicy: { policy: "same-origin" },
+    // The policy above says what these say, or browsers have done without them for years; each answer is shorter.
+    frameguard: false,
+    dnsPrefetchControl: false,
+    ieNoOpen: false,
+    permittedCrossDomainPolicies: false,
+    xssFilter: false,
+    originAgentCluster: false,
   });
 }

@@ -5,10 +5,13 @@ import type { Database } from "./db.ts";
 import { countByStatus, findMostWatched, findReservedBy, findReservedFor } from "./marketplace/overview.ts";
 import { findThreads } from "./marketplace/threads.ts";
 import { findWatched } from "./marketplace/watches.ts";
+import { readPage } from "./notifications/inbox.ts";
+import { toRow } from "./notifications/rows.ts";
 import { sendPage } from "./views.ts";
 
 const WATCHED = 60;
 const ROWS = 8;
+const MOVED = 5;
 
 /** The first page: the front page for strangers, the dashboard of their role for everybody else. */
 export function homeRoutes(db: Kysely<Database>): Router {
@@ -22,13 +25,18 @@ export function homeRoutes(db: Kysely<Database>): Router {
 }
 
 async function sendBuyerHome(req: Request, res: Response, db: Kysely<Database>, viewer: Viewer): Promise<void> {
-  const [watched, reserved, threads] = await Promise.all([
+  const unread = { show: "unread", kind: null, listing: null, before: null } as const;
+  const [moved, watched, reserved, threads] = await Promise.all([
+    readPage(db, viewer.id, unread, MOVED),
     findWatched(db, viewer.id, WATCHED + 1),
     findReservedFor(db, viewer.id),
     findThreads(db, viewer, { from: 0, limit: ROWS }),
   ]);
   const shown = watched.slice(0, WATCHED);
-  sendPage(req, res, "home/buyer", { watched: shown, more: watched.length > WATCHED, reserved, threads });
+  sendPage(req, res, "home/buyer", {
+    ...{ moved: moved.map((notice) => toRow(notice, req)), most: MOVED },
+    ...{ watched: shown, more: watched.length > WATCHED, reserved, threads },
+  });
 }
 
 async function sendSellerHome(req: Request, res: Response, db: Kysely<Database>, viewer: Viewer): Promise<void> {

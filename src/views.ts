@@ -1,23 +1,12 @@
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import express, { type Request, type Response, type Router } from "express";
-import { allow } from "./access.ts";
+import type { Request, Response } from "express";
+import { asset, sendMarkup } from "./assets.ts";
 import { createTemplates } from "./templates.ts";
 
-const root = join(import.meta.dirname, "..");
-const require = createRequire(import.meta.url);
-const fromPackages: Record<string, string> = {
-  "htmx.js": require.resolve("htmx.org/dist/htmx.min.js"),
-  "sse.js": require.resolve("htmx-ext-sse/sse.js"),
-};
-const publicFolder = join(root, "public");
 const templates = createTemplates(
-  join(root, "views"),
+  join(import.meta.dirname, "../views"),
   process.env.NODE_ENV === "production" || !process.execArgv.includes("--watch"),
 );
-const version = fingerprint();
 
 /** How a reader wants prices, numbers and times written. Made once for each locale and kept. */
 export type Format = ReturnType<typeof createFormat>;
@@ -39,22 +28,14 @@ export function escaped(text: string): string {
 /** Answers with a whole page: the reader, the badge and the cursor it was rendered with come along. */
 export function sendPage(req: Request, res: Response, view: string, data: object = {}, status = 200): void {
   const page = { viewer: req.user ?? null, unseen: 0, cursor: 0, path: req.path, renderedAt: new Date().toISOString() };
-  res
-    .status(status)
-    .type("html")
-    .set("Cache-Control", "no-store")
-    .set("Vary", "HX-Request")
-    .send(render(view, localeOf(req), { ...page, ...res.locals, ...data }));
+  res.status(status).set("Cache-Control", "no-store").vary("HX-Request");
+  sendMarkup(req, res, render(view, localeOf(req), { ...page, ...res.locals, ...data }));
 }
 
 /** Answers htmx with a fragment: the markup that the page holds, without the page. */
 export function sendFragment(req: Request, res: Response, view: string, data: object = {}, status = 200): void {
-  res
-    .status(status)
-    .type("html")
-    .set("Cache-Control", "no-store")
-    .set("Vary", "HX-Request")
-    .send(render(view, localeOf(req), { viewer: req.user ?? null, path: req.path, ...data }));
+  res.status(status).set("Cache-Control", "no-store").vary("HX-Request");
+  sendMarkup(req, res, render(view, localeOf(req), { viewer: req.user ?? null, path: req.path, ...data }));
 }
 
 /** Whether htmx asks, and a fragment is wanted instead of a page or a redirect. */
@@ -72,24 +53,6 @@ export function localeOf(req: { headers: Request["headers"] }): string {
   return "en-GB";
 }
 
-/** The versioned address of a file of public/ or of a pinned browser package ("htmx.js", "sse.js"). */
-function asset(name: string): string {
-  return `/assets/${version}/${name}`;
-}
-
-/** Serves what asset() names, to be kept for a year: the path changes whenever a file does. */
-export function assetRoutes(): Router {
-  const router = express.Router();
-  const kept = { immutable: true, maxAge: "1y", fallthrough: true, index: false } as const;
-  for (const [name, file] of Object.entries(fromPackages)) {
-    router.get(`/assets/:version/${name}`, allow("anyone"), (_req, res) =>
-      res.sendFile(file, { ...kept, dotfiles: "allow" }),
-    );
-  }
-  router.use("/assets/:version", express.static(publicFolder, kept));
-  return router;
-}
-
 const formats = new Map<string, Format>();
 
 /** The formats of a locale, made once and kept. */
@@ -103,6 +66,11 @@ export function formatFor(locale: string): Format {
 
 function createFormat(locale: string) {
   const numbers = new Intl.NumberFormat(locale);
+  const percents = new Intl.NumberFormat(locale, {
+    style: "percent",
+    maximumFractionDigits: 1,
+    signDisplay: "exceptZero",
+  });
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
   let said = { at: Number.NaN, text: "" };
@@ -110,6 +78,8 @@ function createFormat(locale: string) {
     /** What a page is written in, whoever reads it: only numbers, prices and times are in the reader's own. */
     lang: new Intl.Locale(locale).language === "en" ? locale : "en-GB",
     number: (value: number) => numbers.format(value),
+    /** @param share a change, such as -0.04 for four per cent less; said with its sign */
+    percent: (share: number) => percents.format(share),
     /** UTC, until the page's script writes it in the reader's own time zone. */
     dateTime(date: Date | string) {
       const at = new Date(date).getTime();
@@ -128,13 +98,4 @@ function createFormat(locale: string) {
 
 function known(tag: string): boolean {
   return Intl.NumberFormat.supportedLocalesOf([tag]).length > 0;
-}
-
-function fingerprint(): string {
-  const hash = createHash("sha256");
-  for (const entry of readdirSync(publicFolder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) hash.update(entry.name).update(readFileSync(join(entry.parentPath, entry.name)));
-  }
-  for (const file of Object.values(fromPackages)) hash.update(readFileSync(file));
-  return hash.digest("hex").slice(0, 12);
 }

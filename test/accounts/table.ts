@@ -33,8 +33,7 @@ const unknownTo = {
 };
 
 export const table: Record<string, string | Partial<Record<keyof Objects, string>>> = {
-  "GET /assets/:version/htmx.js": everybody,
-  "GET /assets/:version/sse.js": everybody,
+  "GET /assets/:version/:name": { nothing: nobody },
   "GET /livez": everybody,
   "GET /readyz": everybody,
   "GET /metrics": nobody,

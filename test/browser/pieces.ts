@@ -42,21 +42,10 @@ export function piece(id: number, version: number, notes: Partial<Record<Offer, 
   return `<i data-about="${id}" data-version="${version}">${words.join("")}</i>`;
 }
 
-export function card(id: number, status: string, version = 1, oob = false): string {
-  const listing = {
-    id,
-    status,
-    version,
-    title: "Copper",
-    category: "Metals",
-    priceMinor: 100,
-    currency: "EUR",
-    unit: "kg",
-  };
-  return render("marketplace/card", "en-GB", {
-    oob,
-    listing: { ...listing, quantity: 5, sellerCompany: "Sol", location: "Riga" },
-  });
+export function card(id: number, status: string, version = 1, oob = false, more: object = {}): string {
+  const amounts = { priceMinor: 100, currency: "EUR", unit: "kg", quantity: 5 };
+  const words = { title: "Copper", category: "metals", sellerCompany: "Sol", location: "Riga" };
+  return render("marketplace/card", "en-GB", { oob, listing: { id, status, version, ...words, ...amounts, ...more } });
 }
 
 /** Answers a poll as the server does: what each number brings, oldest first, and how far that reaches. */

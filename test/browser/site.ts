@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import express, { type Request, type RequestHandler, type Response } from "express";
 import type { BrowserContext, ConsoleMessage, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
-import { assetRoutes, render } from "../../src/views.ts";
+import { assetRoutes } from "../../src/assets.ts";
+import { render } from "../../src/views.ts";
 import { openContext } from "../browser.ts";
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";

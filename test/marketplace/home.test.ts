@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { enquire } from "../../src/marketplace/enquiries.ts";
+import { updateListing } from "../../src/marketplace/publishing.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
+import { markAllRead } from "../../src/notifications/marks.ts";
 import { get } from "../accounts/site.ts";
-import { publishedListing } from "../cast.ts";
+import { publishedListing, someStock } from "../cast.ts";
 import { createShop, listingIn } from "./shop.ts";
 
 let shop: Awaited<ReturnType<typeof createShop>>;
@@ -63,3 +65,20 @@ test("a seller's home counts their stock by state and shows who asks, who watche
   expect(sols).not.toContain(`/enquiries/${thread}"`);
   expect(sols).toContain("Bea Brandt, Brandt Bau");
 });
+
+test("a buyer's home has what moved that they have not read, and nothing that they have, nor of another's", async () => {
+  const { db, cast } = shop;
+  const { id, version } = await publishedListing(db, cast.sol, { title: "Moving stock", priceMinor: 100_00 });
+  await watchListing(db, cast.otto, id);
+  expect(await home("otto")).toContain("Nothing has moved that you have not read");
+  await updateListing(db, cast.sol, { id, version }, { ...someStock(), title: "Moving stock", priceMinor: 90_00 });
+  await shop.world.drain();
+  expect(await movedOn("otto")).toEqual(["Serrano Metals lowered the price of Moving stock"]);
+  expect((await movedOn("bea")).join()).not.toContain("Moving stock");
+  await markAllRead(db, cast.otto.id, 99);
+  expect(await movedOn("otto")).toEqual([]);
+});
+
+async function movedOn(name: "bea" | "otto"): Promise<string[]> {
+  return [...(await home(name)).matchAll(/class="inbox-link"[^>]*>([^<]*)</g)].map(([, words = ""]) => words);
+}
