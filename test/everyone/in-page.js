@@ -5,7 +5,9 @@ const TARGETS = "a[href], button, input:not([type=hidden]), select, textarea, su
 
 function visible(element) {
   const { width, height } = element.getBoundingClientRect();
-  return width > 1 && height > 1 && element.checkVisibility({ visibilityProperty: true }) && !element.closest("[inert]");
+  return (
+    width > 1 && height > 1 && element.checkVisibility({ visibilityProperty: true }) && !element.closest("[inert]")
+  );
 }
 
 function nameOf(element) {
@@ -16,7 +18,9 @@ function nameOf(element) {
 
 /** Targets below 24 by 24 that are neither in a line of text nor far enough from all others (2.5.8). */
 function small(least = 24) {
-  const targets = [...document.querySelectorAll(TARGETS)].filter(visible).map((element) => ({ element, ...areaOf(element) }));
+  const targets = [...document.querySelectorAll(TARGETS)]
+    .filter(visible)
+    .map((element) => ({ element, ...areaOf(element) }));
   const isSmall = ({ width, height }) => width < least - 0.5 || height < least - 0.5;
   return targets
     .filter((target) => isSmall(target) && !inSentence(target.element))
@@ -54,7 +58,9 @@ function middleOf({ left, top, width, height }) {
 function sideways() {
   const wide = [...document.body.querySelectorAll("*")].filter((element) => {
     const { overflowX } = getComputedStyle(element);
-    return /auto|scroll/.test(overflowX) && element.scrollWidth > element.clientWidth + 1 && element.localName !== "textarea";
+    return (
+      /auto|scroll/.test(overflowX) && element.scrollWidth > element.clientWidth + 1 && element.localName !== "textarea"
+    );
   });
   const all = document.scrollingElement;
   return [...(all.scrollWidth > innerWidth ? [`page ${all.scrollWidth}`] : []), ...wide.map(nameOf)];
@@ -65,7 +71,10 @@ function cut() {
   return [...document.body.querySelectorAll("*")]
     .filter((element) => visible(element) && /hidden|clip/.test(getComputedStyle(element).overflow))
     .filter((element) => !element.matches(".visually-hidden, svg, svg *") && element.textContent.trim())
-    .filter(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => scrollWidth > clientWidth + 1 || scrollHeight > clientHeight + 2)
+    .filter(
+      ({ scrollWidth, clientWidth, scrollHeight, clientHeight }) =>
+        scrollWidth > clientWidth + 1 || scrollHeight > clientHeight + 2,
+    )
     .filter((element) => !hasEllipsis(element))
     .map(nameOf);
 }
@@ -80,7 +89,8 @@ function overlapping() {
   const texts = textsIn(document.body).filter(({ element }) => !element.closest("#toasts, #outage, .visually-hidden"));
   const pairs = [];
   for (const [at, one] of texts.entries()) {
-    for (const other of texts.slice(at + 1)) if (one.rects.some((a) => other.rects.some((b) => meet(a, b)))) pairs.push([one, other]);
+    for (const other of texts.slice(at + 1))
+      if (one.rects.some((a) => other.rects.some((b) => meet(a, b)))) pairs.push([one, other]);
   }
   return pairs.map(([one, other]) => `"${one.text}" on "${other.text}"`);
 }
@@ -94,7 +104,9 @@ function textsIn(root) {
     if (!text || !visible(element) || element.matches("option")) continue;
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
-    const rects = [...range.getClientRects()].map((rect) => shownOf(rect, element)).filter(({ width, height }) => width > 1 && height > 1);
+    const rects = [...range.getClientRects()]
+      .map((rect) => shownOf(rect, element))
+      .filter(({ width, height }) => width > 1 && height > 1);
     if (rects.length > 0 && !isClipped(element)) found.push({ element, text: text.slice(0, 30), rects });
   }
   return found;
@@ -113,7 +125,11 @@ function shownOf(rect, element) {
 }
 
 function isClipped(element) {
-  return Boolean(element.closest(".visually-hidden")) || getComputedStyle(element).clipPath !== "none" || (element.parentElement && element !== document.body ? isClipped(element.parentElement) : false);
+  return (
+    Boolean(element.closest(".visually-hidden")) ||
+    getComputedStyle(element).clipPath !== "none" ||
+    (element.parentElement && element !== document.body ? isClipped(element.parentElement) : false)
+  );
 }
 
 function meet(a, b) {
@@ -172,7 +188,8 @@ function luminance(layers) {
 
 /** Whatever is animated or would go from one look to another, pseudo-elements included. */
 function moving() {
-  const still = (style) => style.animationName === "none" && style.transitionDuration.split(", ").every((time) => time === "0s");
+  const still = (style) =>
+    style.animationName === "none" && style.transitionDuration.split(", ").every((time) => time === "0s");
   const styles = (element) => ["", "::before", "::after"].map((pseudo) => getComputedStyle(element, pseudo));
   const named = [...document.querySelectorAll("*")].filter((element) => !styles(element).every(still)).map(nameOf);
   return [...named, ...document.getAnimations().map((animation) => `animation ${animation.animationName}`)];
@@ -182,7 +199,11 @@ function moving() {
 function longLines(most = 100) {
   return textsIn(document.body)
     .filter(({ rects }) => new Set(rects.map(({ top }) => Math.round(top))).size > 1)
-    .filter(({ element, rects }) => Math.max(...rects.map(({ width }) => width)) / (Number.parseFloat(getComputedStyle(element).fontSize) * 0.46) > most)
+    .filter(
+      ({ element, rects }) =>
+        Math.max(...rects.map(({ width }) => width)) / (Number.parseFloat(getComputedStyle(element).fontSize) * 0.46) >
+        most,
+    )
     .map(({ text }) => text);
 }
 
