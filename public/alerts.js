@@ -1,5 +1,7 @@
 /**
- * Puts plain notices into the page's alert region, each told once.
+ * Puts plain notices into the page's alert region, each told once. It is read out at once, over whatever else is being
+ * read. So it is for two things only: that the session has ended, which is a matter of security, and what went wrong with
+ * what the reader has just done. What happens elsewhere never comes here: see `interrupting` in notifications/kinds.ts.
  * @param {HTMLElement | null} region
  */
 export function alertWith(region) {

@@ -25,7 +25,9 @@ function addLine(stack, model) {
   text.className = "toast-text";
   text.append(" ");
   link.append(text);
-  line.append(link, model.querySelector("[data-dismiss]").cloneNode(true));
+  const dismiss = model.querySelector("[data-dismiss]").cloneNode(true);
+  dismiss.setAttribute("aria-hidden", "true");
+  line.append(link, dismiss);
   stack.append(line);
   return line;
 }

@@ -66,7 +66,7 @@ function writeTime(region, at) {
   const time = region.querySelector("time");
   if (!time) return;
   time.dateTime = at;
-  time.textContent = new Date(at).toLocaleTimeString(document.documentElement.lang);
+  time.textContent = new Date(at).toLocaleTimeString(navigator.languages);
 }
 
 // Who sees the page reads it in the chip.

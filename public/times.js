@@ -5,6 +5,7 @@ const languages = navigator.languages;
 const plain = new Intl.DateTimeFormat(languages, { dateStyle: "medium", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat(languages, { dateStyle: "full", timeStyle: "long" });
 const relative = new Intl.RelativeTimeFormat(languages, { numeric: "auto" });
+const { locale } = relative.resolvedOptions();
 const SECOND = 1000;
 const UNITS = [
   ["minute", 60 * SECOND],
@@ -32,6 +33,8 @@ function write(element) {
   if (Number.isNaN(date.getTime())) return;
   const text = element.hasAttribute("data-relative") ? fromNow(date) : plain.format(date);
   element.title ||= exact.format(date);
+  // The page is in English: what is not is to be read out as what it is.
+  if (!locale.startsWith("en")) element.lang = locale;
   if (element.textContent === text) return;
   // The text node stays: in a live region a new one would be read out again.
   if (element.firstChild?.nodeType === Node.TEXT_NODE) element.firstChild.data = text;

@@ -6,12 +6,14 @@ const FOR_THREE_WORDS = 1_000;
 const AFTER_PAUSE = 2_000;
 const FAREWELL = 250;
 const SPOKEN_WITHIN = 10_000;
+const READ_OUT = 1_000;
 
 /**
  * Keeps the stack of toasts, newest first. Each stays long enough to be read, longer while the pointer or the focus is
  * on the stack or the page is hidden; three are shown and older ones are folded into one line. F8 leads to the newest,
  * Escape dismisses and leads back; nothing else ever moves the focus. A toast marked data-keep stays until dismissed,
- * and so do all where the reader wants it: see data-keep-toasts in the page's frame.
+ * and so do all where the reader wants it: see data-keep-toasts in the page's frame. What is read out of a toast is its
+ * sentence: the button that dismisses it is shown to screen readers when that has been said, or when the focus comes.
  */
 export class Toasts {
   #stack;
@@ -36,20 +38,32 @@ export class Toasts {
   #look() {
     for (const toast of this.#clocks.keys()) if (!toast.isConnected) this.#forget(toast);
     for (const toast of this.#toasts().reverse()) if (!this.#clocks.has(toast)) this.#admit(toast);
-    const folded = this.#tooMany();
-    if (folded.length > 0) this.#restart(foldInto(this.#stack, folded));
-    for (const toast of folded) this.#forget(toast);
+    this.#fold(this.#tooMany());
     this.#run();
   }
 
   #admit(toast) {
-    const words = (toast.querySelector(".toast-link") ?? toast).textContent.trim().split(/\s+/).length;
+    const words = (toast.querySelector(".toast-link") ?? toast).textContent.split(/\s+/).filter(isWord).length;
     this.#clocks.set(toast, { left: Math.max(SHORTEST, (words / 3) * FOR_THREE_WORDS), since: 0 });
+    this.#say(toast, MOST);
+  }
+
+  // A burst is not read out one by one: it is seen, and the folded line says how many there are.
+  #say(toast, most) {
+    setTimeout(() => admitButtons(toast), READ_OUT);
     const now = Date.now();
     this.#spokenAt = this.#spokenAt.filter((at) => now - at < SPOKEN_WITHIN);
-    // A burst is not read out one by one: it is seen, and the folded line says how many there are.
-    if (this.#spokenAt.length >= MOST) toast.setAttribute("aria-live", "off");
+    if (toast.ariaLive) return;
+    if (this.#spokenAt.length >= most) toast.ariaLive = "off";
     else this.#spokenAt.push(now);
+  }
+
+  #fold(toasts) {
+    if (toasts.length === 0) return;
+    const line = foldInto(this.#stack, toasts);
+    if (!this.#clocks.has(line)) this.#say(line, MOST + 1);
+    this.#restart(line);
+    for (const toast of toasts) this.#forget(toast);
   }
 
   #tooMany() {
@@ -114,6 +128,7 @@ export class Toasts {
 
   #enter(from) {
     if (!this.#stack.contains(from)) this.#origin = from;
+    admitButtons(this.#stack);
     this.#run();
   }
 
@@ -125,6 +140,14 @@ export class Toasts {
   #toasts() {
     return [...this.#stack.querySelectorAll(":scope > .toast:not(.is-leaving, [data-more])")];
   }
+}
+
+function isWord(text) {
+  return /[\p{L}\p{N}]/u.test(text);
+}
+
+function admitButtons(place) {
+  for (const button of place.querySelectorAll("[data-dismiss]")) button.removeAttribute("aria-hidden");
 }
 
 function isKept(toast) {

@@ -65,18 +65,19 @@ export function formatFor(locale: string): Format {
   return made;
 }
 
-function createFormat(lang: string) {
-  const numbers = new Intl.NumberFormat(lang);
-  const percents = new Intl.NumberFormat(lang, {
+function createFormat(locale: string) {
+  const numbers = new Intl.NumberFormat(locale);
+  const percents = new Intl.NumberFormat(locale, {
     style: "percent",
     maximumFractionDigits: 1,
     signDisplay: "exceptZero",
   });
-  const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
   let said = { at: Number.NaN, text: "" };
   return {
-    lang,
+    /** What a page is written in, whoever reads it: only numbers, prices and times are in the reader's own. */
+    lang: new Intl.Locale(locale).language === "en" ? locale : "en-GB",
     number: (value: number) => numbers.format(value),
     /** @param share a change, such as -0.04 for four per cent less; said with its sign */
     percent: (share: number) => percents.format(share),
@@ -89,7 +90,7 @@ function createFormat(lang: string) {
     },
     /** @param minor an amount in the currency's minor units: 1999 GBP is £19.99 */
     money(minor: number, currency: string) {
-      const format = currencies.get(currency) ?? new Intl.NumberFormat(lang, { style: "currency", currency });
+      const format = currencies.get(currency) ?? new Intl.NumberFormat(locale, { style: "currency", currency });
       currencies.set(currency, format);
       return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
     },

@@ -13,6 +13,8 @@ type Told<K extends EventKind> = { data: EventData[K]; reason: Reason; who: stri
 export type Kind<K extends EventKind> = {
   /** All of the kind, in the words of the preferences. */
   label: string;
+  /** What happened, in the words of the log: one of the kind, whoever reads it. */
+  happened: string;
   /** Who hears of it, by reason; the actor never does. */
   audience: readonly Reason[];
   /** The buyer that the first two reasons are about. */
@@ -35,12 +37,14 @@ const toOneOnly = (reason: Reason) => (reason === "reserved_for_you" ? "yours" :
 export const kinds = {
   listing_published: {
     label: "New listings",
+    happened: "Published",
     audience: [],
     headline: ({ data, who }) => `${who} published ${data.title}`,
     offer: (reason) => (reasons[reason].role === "buyer" ? "open" : null),
   },
   listing_updated: {
     label: "Changes of price, quantity or description",
+    happened: "Edited",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.reservedFor,
     headline: ({ data, who }) => `${who} ${edited(data)}`,
@@ -49,6 +53,7 @@ export const kinds = {
   },
   listing_reserved: {
     label: "Reservations",
+    happened: "Reserved",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
@@ -57,6 +62,7 @@ export const kinds = {
   },
   reservation_extended: {
     label: "Reservations extended",
+    happened: "Reservation extended",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who, amounts }) =>
@@ -65,6 +71,7 @@ export const kinds = {
   },
   reservation_ending: {
     label: "Reservations about to run out",
+    happened: "Reservation about to run out",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => `${capital(reservationOf(data.title, reason))} runs out soon`,
@@ -72,16 +79,18 @@ export const kinds = {
   },
   listing_released: {
     label: "Reservations released early",
+    happened: "Reservation released",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
       reason === "your_reservation"
         ? `${who} released your reservation of ${data.title}`
-        : `${data.title} is available again`,
+        : `${who} made ${data.title} available again`,
     offer: toOthers,
   },
   reservation_expired: {
     label: "Reservations that ran out",
+    happened: "Reservation ran out",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason }) => expired(data.title, reason),
@@ -89,6 +98,7 @@ export const kinds = {
   },
   listing_sold: {
     label: "Sales",
+    happened: "Sold",
     audience: ["reserved_for_you", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, reason, who }) =>
@@ -97,6 +107,7 @@ export const kinds = {
   },
   listing_withdrawn: {
     label: "Listings withdrawn",
+    happened: "Withdrawn",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
     headline: ({ data, who }) => `${who} withdrew ${data.title}`,
@@ -104,13 +115,15 @@ export const kinds = {
   },
   listing_relisted: {
     label: "Listings offered again",
+    happened: "Offered again",
     audience: ["your_listing", "your_enquiry", "watching"],
-    headline: ({ data }) => `${data.title} is available again`,
+    headline: ({ data, who }) => `${who} made ${data.title} available again`,
     detail: ({ data, amounts }) => amounts.money(data.priceMinor, data.currency),
     offer: toOthers,
   },
   enquiry_received: {
     label: "New enquiries",
+    happened: "Enquiry",
     audience: ["your_listing"],
     headline: ({ data }) => `${data.buyerName} asks about ${data.title}`,
     detail: ({ data }) => data.excerpt,
@@ -118,6 +131,7 @@ export const kinds = {
   },
   enquiry_replied: {
     label: "Replies to enquiries",
+    happened: "Reply",
     audience: ["your_listing", "your_enquiry"],
     buyer: (data) => data.buyerId,
     headline: ({ data }) => `${data.authorName} replied about ${data.title}`,
@@ -125,6 +139,20 @@ export const kinds = {
     offer: nothing,
   },
 } satisfies { [K in EventKind]: Kind<K> };
+
+/**
+ * The kinds that may interrupt whoever hears the page read out: what concerns somebody's security, a payment that failed,
+ * a suspension. No event is one of them; that a session has ended is no event, and the page itself says it: see alerts.js.
+ */
+export const interrupting: readonly EventKind[] = [];
+
+/** The kinds whose toast stays until it is dismissed: there is time left to do something about it, and it runs out. */
+export const urgent: readonly EventKind[] = [...interrupting, "reservation_ending"];
+
+/** What happened in an event of a kind, in the words of the log. */
+export function happenedIn(kind: EventKind): string {
+  return kinds[kind].happened;
+}
 
 /** The kinds that somebody of a role may hear of. */
 export function kindsFor(role: Role): { value: EventKind; text: string }[] {
@@ -155,8 +183,7 @@ function capital(text: string): string {
 
 function expired(title: string, reason: Reason): string {
   if (reason === "your_reservation") return `Your reservation of ${title} ran out`;
-  if (reason === "your_listing") return `The reservation of ${title} ran out: it is available again`;
-  return `${title} is available again`;
+  return `The reservation of ${title} ran out: it is available again`;
 }
 
 function edited({ title, edits: { price, quantity, text } }: EventData["listing_updated"]): string {

@@ -2,7 +2,7 @@ import type { Request } from "express";
 import type { EventKind, EventRow } from "../events/catalogue.ts";
 import { formatFor, localeOf } from "../views.ts";
 import type { Notice } from "./inbox.ts";
-import { type Amounts, type Kind, kinds, offerOf } from "./kinds.ts";
+import { type Amounts, interrupting, type Kind, kinds, offerOf, urgent } from "./kinds.ts";
 import { type Reason, reasons } from "./reasons.ts";
 import { noteFor } from "./standing.ts";
 
@@ -29,6 +29,8 @@ export function rowFor(notice: Told, locale: string) {
     read: readAt !== null,
     archived: archivedAt !== null,
     quiet: isQuiet(notice),
+    urgent: urgent.includes(event.kind),
+    interrupts: interrupting.includes(event.kind),
     about: hidden ? null : event.listingId,
     title: hidden ? null : event.data.title,
     /** Of rows with the same, only the newest that is unread is shown. */

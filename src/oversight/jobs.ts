@@ -1,5 +1,6 @@
 import type { Db } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
+import { happenedIn } from "../notifications/kinds.ts";
 import { findTroubledJob, findTroubledJobs, type TroubledJob } from "../queue.ts";
 
 /** A job in words: what it is for, and what it is about where that can be looked at. */
@@ -50,7 +51,7 @@ async function inWords(db: Db, jobs: TroubledJob[]): Promise<JobRow[]> {
     return {
       ...job,
       purpose: purposes[job.name],
-      kind: event?.kind.replaceAll("_", " ") ?? null,
+      kind: event ? happenedIn(event.kind) : null,
       listing: event?.listing ?? ("reservationId" in payload ? listings.get(payload.reservationId) : null) ?? null,
       eventId: event?.id ?? null,
     };

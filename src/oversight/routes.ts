@@ -5,6 +5,7 @@ import { allow } from "../access.ts";
 import type { Database } from "../db.ts";
 import { readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
+import { happenedIn } from "../notifications/kinds.ts";
 import { countFailedJobs } from "../queue.ts";
 import { sendPage } from "../views.ts";
 import { addJobRoutes } from "./job-routes.ts";
@@ -25,7 +26,7 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
     const [found, failed] = await Promise.all([page.execute(), countFailedJobs(db)]);
     const events = found.slice(0, PAGE);
     const next = found.length > PAGE ? events.at(-1)?.id : null;
-    sendPage(req, res, "oversight/log", { events, before, next, failed });
+    sendPage(req, res, "oversight/log", { events, before, next, failed, happenedIn });
   });
   addJobRoutes(router, db, log);
   return router;

@@ -1,4 +1,5 @@
 import { type LoggedEvent, readSince } from "../events/log.ts";
+import { happenedIn } from "../notifications/kinds.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
 import type { HubParts } from "./hub.ts";
@@ -39,7 +40,7 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
 
 /** Events as the admins' log shows them, each at its top. */
 export function oversightFragment(locale: string, events: LoggedEvent[]): string {
-  return render("stream/oversight", locale, { events });
+  return render("stream/oversight", locale, { events, happenedIn });
 }
 
 /** The same, ready for a stream. */

@@ -11,6 +11,11 @@ export function toast(seq: number, headline?: string, at = new Date()): string {
   return render("notifications/toast", "en-GB", { ...notice(seq), at, ...(headline && { headline }) });
 }
 
+/** One that tells of time which runs out. */
+export function urgent(seq: number): string {
+  return render("notifications/toast", "en-GB", { ...notice(seq), kind: "reservation_ending", urgent: true });
+}
+
 export function badge(unseen: number, revision = 1): string {
   return render("notifications/badge", "en-GB", { unseen, revision, oob: true, rang: false });
 }

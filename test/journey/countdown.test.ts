@@ -53,7 +53,7 @@ test("both sides count down alike with browsers an hour ahead and an hour behind
     expect(await tab.evaluate("Math.round((Date.now() - Date.parse(document.body.dataset.at)) / 3_600_000)")).not.toBe(
       0,
     );
-    expect(await tab.innerText(".countdown-left")).toMatch(/^(30|29)\smin left$/);
+    expect(await tab.innerText(".countdown-left")).toMatch(/^(30|29)\smins left$/);
     expect(await tab.innerText(".countdown-soon")).toBe("Ends soon");
   }
 
@@ -68,7 +68,7 @@ test("both sides count down alike with browsers an hour ahead and an hour behind
   );
   await world.drain();
   for (const tab of tabs) await tab.waitForSelector(".countdown[data-state=far]");
-  for (const tab of tabs) expect(await tab.innerText(".countdown-left")).toMatch(/^2 days left$/);
+  for (const tab of tabs) expect(await tab.innerText(".countdown-left")).toMatch(/^2\sdays left$/);
   expect(await bea.page.locator(".toast").allInnerTexts()).toEqual([expect.stringContaining("by 48 hours")]);
 
   await letPass(db, id, 49);

@@ -69,8 +69,9 @@ test("sold: in both of Bea's tabs the row and the toast that offered it say so i
   const lapsed = "No longer reserved for you";
   await saying(inbox, ".inbox-row", mine, lapsed).waitFor();
   await saying(elsewhere, ".toast", mine, lapsed).waitFor();
-  const again = `${listing.title} is available again`;
-  const ottosRow = otto.page.locator(".inbox-row", { hasText: again });
+  const again = `made ${listing.title} available again`;
+  const ranOut = `The reservation of ${listing.title} ran out`;
+  const ottosRow = otto.page.locator(".inbox-row", { hasText: ranOut });
   await ottosRow.waitFor();
   expect(await ottosRow.locator(".standing").textContent()).toBe("");
 
@@ -83,7 +84,8 @@ test("sold: in both of Bea's tabs the row and the toast that offered it say so i
   await act(sellListing, listing);
   const gone = "No longer available";
   await saying(elsewhere, ".toast", again, gone).waitFor();
-  for (const page of [inbox, otto.page]) await saying(page, ".inbox-row", again, gone).first().waitFor();
+  await saying(inbox, ".inbox-row", again, gone).first().waitFor();
+  await saying(otto.page, ".inbox-row", ranOut, gone).waitFor();
   await saying(inbox, ".inbox-row", mine, gone).waitFor();
 
   const shown = await said(inbox);

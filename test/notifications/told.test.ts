@@ -155,10 +155,11 @@ test("reservation_ending: the buyer and the seller are told, and nobody else is"
 test("listing_released: that buyer, watchers and those who asked are told; the seller who did it and rivals are not", async () => {
   await reserved();
   const told = await toldBy(async () => releaseListing(world.db, world.cast.sol, await now()));
+  const again = `Serrano Metals made ${listing.title} available again`;
   expect(told).toEqual({
     bea: `your_reservation: Serrano Metals released your reservation of ${listing.title}`,
-    wanda: `watching: ${listing.title} is available again`,
-    otto: `your_enquiry: ${listing.title} is available again`,
+    wanda: `watching: ${again}`,
+    otto: `your_enquiry: ${again}`,
   });
 });
 
@@ -168,11 +169,12 @@ test("reservation_expired: the clock did it, so the seller is told too; rivals a
     await letPass(world.db, listing.id, 24);
     await expireReservation(world.db, await reservationId());
   });
+  const again = `The reservation of ${listing.title} ran out: it is available again`;
   expect(told).toEqual({
     bea: `your_reservation: Your reservation of ${listing.title} ran out`,
-    sol: `your_listing: The reservation of ${listing.title} ran out: it is available again`,
-    wanda: `watching: ${listing.title} is available again`,
-    otto: `your_enquiry: ${listing.title} is available again`,
+    sol: `your_listing: ${again}`,
+    wanda: `watching: ${again}`,
+    otto: `your_enquiry: ${again}`,
   });
 });
 
@@ -209,7 +211,7 @@ test("listing_relisted: watchers and those who asked hear that it is available a
   await withdrawListing(world.db, world.cast.sol, await now());
   await world.drain();
   const told = await toldBy(async () => relistListing(world.db, world.cast.sol, await now()));
-  const words = `${listing.title} is available again`;
+  const words = `Serrano Metals made ${listing.title} available again`;
   expect(told).toEqual({ wanda: `watching: ${words}`, otto: `your_enquiry: ${words}` });
 });
 

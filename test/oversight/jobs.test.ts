@@ -59,7 +59,7 @@ test("R-15: an admin sees what was set aside: what it is for, about what, why, w
   const row = rowsOf(text).get(id);
   expect(row?.state).toBe("failed");
   expect(row?.text).toMatch(
-    new RegExp(`Tell people of what happened listing withdrawn ${listing.title} .*division by &lt;zero&gt; .*8 tries`),
+    new RegExp(`Tell people of what happened Withdrawn ${listing.title} .*division by &lt;zero&gt; .*8 tries`),
   );
   expect(row?.text).not.toContain("second line");
   expect(text).toContain(`href="/listings/${listing.id}"`);

@@ -1,0 +1,101 @@
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { render } from "../../src/views.ts";
+import { toast } from "../browser/pieces.ts";
+import { eventually, freeze, startSite, visit } from "../browser/site.ts";
+
+type Node = {
+  nodeId: string;
+  childIds: string[];
+  ignored: boolean;
+  role?: { value: string };
+  name?: { value: string };
+  properties?: { name: string; value: { value: unknown } }[];
+};
+
+/** What Chromium gives a screen reader of the stack: its own attributes, and everything with a role and a name in it. */
+async function stackIn(tab: Page) {
+  const session = await tab.context().newCDPSession(tab);
+  const { nodes } = (await session.send("Accessibility.getFullAXTree")) as unknown as { nodes: Node[] };
+  await session.detach();
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  const inside = (node: Node): Node[] => [
+    node,
+    ...node.childIds.flatMap((id) => inside(byId.get(id) ?? { ...node, childIds: [] })),
+  ];
+  const regions = nodes.filter(({ role, ignored }) => role?.value === "status" && !ignored);
+  const stack = regions.find((region) => inside(region).some(({ role }) => role?.value === "article"));
+  const properties = Object.fromEntries((stack?.properties ?? []).map(({ name, value }) => [name, value.value]));
+  const said = stack ? inside(stack).filter(({ ignored }) => !ignored) : [];
+  const named = (role: string) => said.filter((node) => node.role?.value === role).map(({ name }) => tidy(name?.value));
+  return { properties, links: named("link"), buttons: named("button"), articles: named("article").length };
+}
+
+// A name that is made of several pieces has a space between each two.
+function tidy(name = ""): string {
+  return name.replaceAll(/\s+([,.:])/g, "$1").trim();
+}
+
+it("U-02: a toast is read out as one sentence, and what dismisses it is not read with it", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  await freeze(tab);
+  const at = new Date("2026-03-01T09:58:00Z");
+  const told = {
+    kind: "listing_updated",
+    headline: "Sol Metals lowered the price of Zinc",
+    detail: "From €9.00 to €8.50",
+  };
+  const notice = { seq: 7, link: "/listings/1", about: 1, at, reasonText: null, ...told };
+  site.send("toast", toast(6, "Sol Metals reserved Copper for you", at), 6);
+  site.send("toast", render("notifications/toast", "en-GB", notice), 7);
+  site.send("toast", render("notifications/summary", "en-GB", { summary: { seq: 9, missed: 4, at } }), 9);
+  await eventually(async () => {
+    await tab.clock.runFor(50);
+    return tab.locator("#toasts > .toast").count();
+  }).toBe(3);
+  const sentences = [
+    "4 new notifications, 2 minutes ago.",
+    "Sol Metals lowered the price of Zinc: From €9.00 to €8.50, 2 minutes ago.",
+    "Sol Metals reserved Copper for you, 2 minutes ago.",
+  ];
+  expect(await stackIn(tab)).toMatchObject({
+    properties: { live: "polite", atomic: false, relevant: "additions" },
+    links: sentences,
+    buttons: [],
+    articles: 3,
+  });
+  await tab.clock.runFor(1000);
+  expect(await stackIn(tab)).toMatchObject({ links: sentences, buttons: ["Dismiss", "Dismiss", "Dismiss"] });
+  expect(await tab.locator("#toasts [data-dismiss]:not([aria-live=off])").count()).toBe(0);
+});
+
+it("U-02: whoever goes there at once finds the button too, and what lies behind the newest is not read a second time", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  await freeze(tab);
+  for (const seq of [6, 7]) site.send("toast", toast(seq), seq);
+  await eventually(async () => {
+    await tab.clock.runFor(50);
+    return tab.locator("#toasts > .toast").count();
+  }).toBe(2);
+  const before = await stackIn(tab);
+  await tab.keyboard.press("F8");
+  const { links, buttons } = await stackIn(tab);
+  expect(links).toEqual(before.links);
+  expect(buttons).toEqual(["Dismiss", "Dismiss"]);
+});
+
+it("U-01: one of the kinds that may interrupt would, and no other does", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  const loud = { seq: 6, link: "/account", headline: "Your account is suspended", at: new Date(), interrupts: true };
+  site.send("toast", render("notifications/toast", "en-GB", loud), 6);
+  site.send("toast", toast(7), 7);
+  await tab.locator("[data-notification='7']").waitFor();
+  const live = "[...document.querySelectorAll('#toasts > .toast')].map(({ ariaLive }) => ariaLive)";
+  expect(await tab.evaluate(live)).toEqual([null, "assertive"]);
+});
