@@ -69,8 +69,8 @@ test.each(visits)(
         await page.setViewportSize({ width, height });
         await page.emulateMedia({ colorScheme });
         await page.evaluate("spaced" in look ? SPACED : "document.adoptedStyleSheets = []");
-      // A conversation is opened at its end, beneath the bar that stays in sight.
-      await page.evaluate("scrollTo(0, 0)");
+        // A conversation is opened at its end, beneath the bar that stays in sight.
+        await page.evaluate("scrollTo(0, 0)");
         expect({ path, name, ...(await page.evaluate<object>(WRONG)) }).toEqual({ path, name, ...NOTHING });
       }
       await page.setViewportSize({ width: 320, height: 640 });
