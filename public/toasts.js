@@ -117,13 +117,12 @@ export class Toasts {
 
   #press(event) {
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
-    const focused = document.activeElement?.closest("#toasts > .toast");
-    const toast = focused ?? this.#stack.querySelector(":scope > .toast:not(.is-leaving)");
-    if (!toast || event.target.closest?.("dialog, [popover]")) return;
-    if (event.key === "Escape") this.#dismiss(toast);
+    const newest = this.#stack.querySelector(":scope > .toast:not(.is-leaving)");
+    if (!newest || event.target.closest?.("dialog, [popover]")) return;
+    if (event.key === "Escape") this.#dismiss(document.activeElement?.closest("#toasts > .toast") ?? newest);
     if (event.key !== "F8") return;
     event.preventDefault();
-    toast.querySelector("a, button").focus();
+    newest.querySelector("a, button").focus();
   }
 
   #enter(from) {

@@ -1,5 +1,17 @@
 // Measures what a page shows. It is run in the page by the tests beside it, and answers with what is wrong.
-globalThis.everyone = { small, sideways, cut, overlapping, faint, moving, longLines, hiddenFocus, ringless };
+globalThis.everyone = {
+  small,
+  sideways,
+  cut,
+  overlapping,
+  faint,
+  moving,
+  longLines,
+  hiddenFocus,
+  ringless,
+  inked,
+  lines,
+};
 
 const TARGETS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
 
@@ -233,4 +245,31 @@ function ringless() {
     if (contrast(outlineColor, backgroundOf(within ? at : at.parentElement)) >= 3) return null;
   }
   return nameOf(focused);
+}
+
+/** The share of a picture that stands out from its most frequent colour by 3 to 1. @param png in base64 */
+async function inked(png) {
+  const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, picture.width, picture.height);
+  const counts = new Map();
+  for (let at = 0; at < data.length; at += 4) {
+    const colour = `rgb(${data[at]} ${data[at + 1]} ${data[at + 2]})`;
+    counts.set(colour, (counts.get(colour) ?? 0) + 1);
+  }
+  const [[ground]] = [...counts].sort(([, one], [, other]) => other - one);
+  const standing = [...counts].filter(([colour]) => contrast(colour, [ground]) >= 3);
+  return (standing.reduce((sum, [, count]) => sum + count, 0) * 4) / data.length;
+}
+
+/** In how many lines an element's text is written, and whether all of it is seen. */
+function lines(element) {
+  const { height } = element.getBoundingClientRect();
+  const { lineHeight } = getComputedStyle(element);
+  return {
+    lines: Math.round(height / Number.parseFloat(lineHeight)),
+    whole: element.scrollHeight <= element.clientHeight + 1,
+  };
 }
