@@ -5,7 +5,7 @@ import type { Kysely } from "kysely";
 import type pg from "pg";
 import { pinoHttp } from "pino-http";
 import { ownRequestsOnly } from "./access.ts";
-import { accountRoutes } from "./accounts/routes.ts";
+import { type AccountParts, accountRoutes } from "./accounts/routes.ts";
 import { createSessions } from "./accounts/sessions.ts";
 import { assetRoutes } from "./assets.ts";
 import type { Bus } from "./bus.ts";
@@ -39,6 +39,7 @@ export type AppParts = {
   metrics: Metrics;
   cards: MarketCards;
   reads: Reads;
+  hashCost?: AccountParts["hashCost"];
 };
 
 /** The whole web application: the order of everything that a request passes, on one page. */

@@ -121,6 +121,17 @@ export interface Database {
     keep_toasts: Given<boolean>;
   };
   kind_preferences: { user_id: number; kind: EventKind; shown: "inbox" | "off" };
+  throttles: { key: string; level: number; free_at: Date; touched_at: Date };
+  audit_log: {
+    id: Given<number>;
+    at: Given<Date>;
+    action: string;
+    actor_id: number | null;
+    subject_id: number | null;
+    address: string | null;
+    request_id: string | null;
+    details: ColumnType<Record<string, unknown>, string, never>;
+  };
   mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
 }
 

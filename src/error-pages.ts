@@ -1,5 +1,13 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
-import { ConflictError, DomainError, ForbiddenError, NotFoundError, SignedOutError } from "./errors.ts";
+import {
+  BusyError,
+  ConflictError,
+  DomainError,
+  ForbiddenError,
+  NotFoundError,
+  SignedOutError,
+  TooManyError,
+} from "./errors.ts";
 import type { Log } from "./log.ts";
 import { ownPath } from "./own-path.ts";
 import { isPassing } from "./passing.ts";
@@ -54,6 +62,7 @@ export function answerInTime(log: Log): RequestHandler {
 }
 
 function answer(req: Request, res: Response, error: unknown, problem: Problem): void {
+  if (error instanceof TooManyError) res.set("Retry-After", String(error.seconds));
   if (problem.status === 503) {
     res.set("Retry-After", "5");
     // Prolonging the session would wait for the very database that is away.
@@ -108,6 +117,7 @@ function again(req: Request): { href: string; text: string } {
 
 function viewOf(status: number): string {
   if (status === 404) return "not-found";
+  if (status === 503) return "unavailable";
   return status === 403 ? "forbidden" : "refused";
 }
 
@@ -120,8 +130,9 @@ function refusedStatus(error: unknown): number | null {
 
 function note(log: Log, error: unknown, { status }: Problem, req: Request): void {
   const about = { request: idOf(req), method: req.method, status, user: req.user?.id };
-  if (status >= 500) log.error({ ...about, err: error }, "a request failed");
-  else if (status === 403) log.warn(about, "a request was refused");
+  if (error instanceof BusyError) log.warn(about, "a request was refused");
+  else if (status >= 500) log.error({ ...about, err: error }, "a request failed");
+  else if (status === 403 || status === 429) log.warn(about, "a request was refused");
   else log.debug(about, "a request was turned down");
 }
 

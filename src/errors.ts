@@ -38,6 +38,22 @@ export class ConflictError extends DomainError {
   }
 }
 
+/** Too often, too soon: it may be tried again after `seconds`. */
+export class TooManyError extends DomainError {
+  readonly seconds: number;
+  constructor(seconds: number) {
+    super(429, `Too many tries. Please wait ${inWords(seconds)}, then try again.`);
+    this.seconds = seconds;
+  }
+}
+
+/** More is asked of us at once than we can do in time. */
+export class BusyError extends DomainError {
+  constructor() {
+    super(503, "A great many people are coming in just now. Please try again in a moment.");
+  }
+}
+
 /** What was typed cannot be accepted: a message for each field by its name. */
 export class InvalidError extends DomainError {
   readonly fields: Record<string, string>;
@@ -45,4 +61,10 @@ export class InvalidError extends DomainError {
     super(422, "Please check what you entered.");
     this.fields = fields;
   }
+}
+
+function inWords(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  if (seconds <= 50) return seconds === 1 ? "a second" : `${seconds} seconds`;
+  return minutes === 1 ? "a minute" : `${minutes} minutes`;
 }

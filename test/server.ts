@@ -48,7 +48,7 @@ export async function serve(world: World): Promise<TestServer> {
   return testServer(webs, await startProxy(() => webs.map(({ port }) => port)));
 }
 
-type Parts = Pick<World, "config" | "pool" | "db" | "bus" | "log">;
+type Parts = Pick<World, "config" | "pool" | "db" | "bus" | "log" | "hashCost">;
 type Web = { port: number; hub: Hub; close(): Promise<void> };
 
 async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web> {
@@ -78,11 +78,11 @@ async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web
   };
 }
 
-function ownParts({ config, log }: World): Parts & { end(): Promise<void> } {
+function ownParts({ config, log, hashCost }: World): Parts & { end(): Promise<void> } {
   const pool = createPool(config, 10, "request");
   const db = createDb(pool);
   const bus = createBus(config, log);
-  return { config, log, pool, db, bus, end: () => Promise.all([bus.close(), db.destroy()]).then(() => {}) };
+  return { config, log, hashCost, pool, db, bus, end: () => Promise.all([bus.close(), db.destroy()]).then(() => {}) };
 }
 
 function testServer(webs: Web[], router?: { url: string; close(): Promise<void> }): TestServer {

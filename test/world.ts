@@ -1,6 +1,7 @@
 import { runOnce } from "graphile-worker";
 import type { Kysely } from "kysely";
 import type pg from "pg";
+import type { HashCost } from "../src/accounts/passwords.ts";
 import { type Bus, createBus } from "../src/bus.ts";
 import { type Config, loadConfig } from "../src/config.ts";
 import { createDb, createPool, type Database } from "../src/db.ts";
@@ -8,7 +9,7 @@ import { seedDemo } from "../src/demo.ts";
 import { createLog, type Log } from "../src/log.ts";
 import { quietLogger } from "../src/migrate.ts";
 import { createTasks, taskList } from "../src/tasks.ts";
-import { type Cast, createCast } from "./cast.ts";
+import { type Cast, CHEAP_COST, createCast } from "./cast.ts";
 import { createTestDatabase, redisUrl, type TestDatabase } from "./database.ts";
 import { ROUTED } from "./routed.ts";
 
@@ -21,6 +22,7 @@ export type World = {
   bus: Bus;
   log: Log;
   cast: Cast;
+  hashCost: HashCost;
   /** Runs every job that is due, and those that they add, until there is none. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -50,6 +52,7 @@ export async function createWorld(
     db,
     bus,
     log,
+    hashCost: CHEAP_COST,
     cast: options.demo ? await demoCast(db) : await createCast(db),
     drain: () =>
       runOnce({

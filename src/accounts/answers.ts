@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
-import { InvalidError } from "../errors.ts";
+import { InvalidError, TooManyError } from "../errors.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 
 /** Shows one of this room's forms in its page; to htmx, which has sent it, the form alone. */
@@ -15,17 +15,23 @@ export function goTo(req: Request, res: Response, path: string): void {
 }
 
 /**
- * The handler of a form's POST. When `act` throws InvalidError, `show` is to show the form again with what was typed
- * and what is wrong with it.
+ * The handler of a form's POST. When `act` throws InvalidError or TooManyError, `show` is to show the form again with
+ * what was typed and what is wrong with it.
+ * @param field the one beside which it is said that there were too many tries
  */
 export function formPost(
   act: (req: Request, res: Response) => Promise<void>,
   show: (req: Request, res: Response, data: object, status: number) => void | Promise<void>,
+  field: string,
 ): RequestHandler {
   return async (req, res) => {
     try {
       await act(req, res);
     } catch (error) {
+      if (error instanceof TooManyError && !wantsFragment(req)) {
+        res.set("Retry-After", String(error.seconds));
+        return show(req, res, { values: typedIn(req.body), errors: { [field]: error.message } }, error.status);
+      }
       if (!(error instanceof InvalidError)) throw error;
       await show(req, res, { values: typedIn(req.body), errors: error.fields }, 422);
     }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { line } from "../forms.ts";
 import { ownPath } from "../own-path.ts";
+import { isCommon } from "./common-passwords.ts";
 
 const email = line("your email address", 254).pipe(
   z.email("Enter an email address in the form of name@example.com.").toLowerCase(),
@@ -10,7 +11,8 @@ const newPassword = z
   .string({ error: "Enter a password." })
   .min(1, "Enter a password.")
   .min(8, "Use 8 characters at least.")
-  .max(200, "Use 200 characters at the most.");
+  .max(200, "Use 200 characters at the most.")
+  .refine((password) => !isCommon(password), "Many people use this password, so it is guessed first. Choose another.");
 const presentPassword = (missing: string) =>
   z.string({ error: missing }).min(1, missing).max(200, "That password is longer than any can be.");
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Request } from "express";
 import { type Kysely, sql } from "kysely";
 import type { Viewer } from "../access.ts";
-import type { Database, Trx } from "../db.ts";
+import type { Database, Db, Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import { addJob, type StreamEnding } from "../queue.ts";
 
@@ -18,7 +18,10 @@ const OWNER = sql<string>`(sess -> 'passport' ->> 'user')`;
 /** Signs a person in under a new session id. The session that the browser had before ends, whoever's it was. */
 export async function startSession(db: Kysely<Database>, req: Request, viewer: Viewer): Promise<void> {
   const before = req.user;
-  if (before) await endSession(db, before.id, req.sessionID, before.id === viewer.id ? "renewed" : "signed-out");
+  if (before) {
+    const reason = before.id === viewer.id ? "renewed" : "signed-out";
+    await db.transaction().execute((trx) => endSession(trx, before.id, req.sessionID, reason));
+  }
   await new Promise<void>((resolve, reject) => {
     req.login(viewer, (error: unknown) => (error ? reject(error) : resolve()));
   });
@@ -42,30 +45,28 @@ export async function findSessions(db: Kysely<Database>, userId: number, current
 }
 
 /**
- * Ends one of a person's sessions, and with it its live streams.
+ * Ends one of a person's sessions, and with it its live streams, in the caller's transaction.
  * @param name its `id` in findSessions
  * @returns the session's id in the store
  * @throws NotFoundError when the person has no such session
  */
-export async function endNamedSession(db: Kysely<Database>, userId: number, name: string): Promise<string> {
-  const rows = await sessionsOf(db, userId).execute();
+export async function endNamedSession(trx: Trx, userId: number, name: string): Promise<string> {
+  const rows = await sessionsOf(trx, userId).execute();
   const found = rows.find(({ sid }) => nameOf(sid) === name);
   if (!found) throw new NotFoundError("There is no such session. It may have ended already.");
-  await endSession(db, userId, found.sid);
+  await endSession(trx, userId, found.sid);
   return found.sid;
 }
 
-/** Ends a session and its live streams, in one transaction. */
+/** Ends a session and its live streams, in the caller's transaction. */
 export async function endSession(
-  db: Kysely<Database>,
+  trx: Trx,
   userId: number,
   sessionId: string,
   reason: StreamEnding["reason"] = "signed-out",
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await trx.deleteFrom("sessions").where("sid", "=", sessionId).execute();
-    await addJob(trx, "end_streams", { userId, sessionId, reason });
-  });
+  await trx.deleteFrom("sessions").where("sid", "=", sessionId).execute();
+  await addJob(trx, "end_streams", { userId, sessionId, reason });
 }
 
 /** Ends all of a person's sessions but one, with their live streams, in the caller's transaction. */
@@ -84,7 +85,7 @@ export async function endOtherSessions(
   for (const { sid } of ended) await addJob(trx, "end_streams", { userId, sessionId: sid, reason });
 }
 
-function sessionsOf(db: Kysely<Database>, userId: number) {
+function sessionsOf(db: Db, userId: number) {
   return db.selectFrom("sessions").select(["sid", "expire"]).where(OWNER, "=", String(userId));
 }
 

@@ -4,17 +4,21 @@ import passport from "passport";
 import { Strategy } from "passport-local";
 import type { Viewer } from "../access.ts";
 import type { Database } from "../db.ts";
+import { checkCredentials } from "./credentials.ts";
 import { deviceOf } from "./device.ts";
-import { verifyPassword } from "./passwords.ts";
-import { findActiveUser, findUserByEmail } from "./users.ts";
+import type { HashCost } from "./passwords.ts";
+import { findActiveUser } from "./users.ts";
+
+const FIELDS = { usernameField: "email", passwordField: "password" };
 
 export type Passport = ReturnType<typeof createPassport>;
 
 /**
  * Passport as Stockbell uses it: email and password, and of a person only the id in the session. It holds no state, so
  * whoever needs it makes one.
+ * @param cost what passwords are to be hashed at; see checkCredentials
  */
-export function createPassport(db: Kysely<Database>) {
+export function createPassport(db: Kysely<Database>, cost?: HashCost) {
   const own = new passport.Passport();
   // Passport has just given the session a new id when it asks what to write into it.
   own.serializeUser((req: Request, user: Express.User, done: (error: unknown, id?: number) => void) => {
@@ -25,8 +29,8 @@ export function createPassport(db: Kysely<Database>) {
     findActiveUser(db, id).then((user) => done(null, user ?? false), done);
   });
   own.use(
-    new Strategy({ usernameField: "email", passwordField: "password" }, (email, password, done) => {
-      checkCredentials(db, email, password).then((user) => done(null, user ?? false), done);
+    new Strategy({ ...FIELDS, passReqToCallback: true }, (req, email, password, done) => {
+      checkCredentials(db, req, { email, password }, cost).then((user) => done(null, user ?? false), done);
     }),
   );
   return own;
@@ -38,13 +42,4 @@ export function authenticate(own: Passport, req: Request, res: Response): Promis
     const decided = (error: unknown, user: Viewer | false) => (error ? reject(error) : resolve(user || null));
     own.authenticate("local", decided)(req, res, reject);
   });
-}
-
-// A suspended person is refused in the same words and the same time as one with a wrong password.
-async function checkCredentials(db: Kysely<Database>, email: string, password: string): Promise<Viewer | undefined> {
-  const found = await findUserByEmail(db, email);
-  const right = await verifyPassword(found?.passwordHash, password);
-  if (!found || !right || found.status !== "active") return undefined;
-  const { passwordHash: _, status: __, ...viewer } = found;
-  return viewer;
 }

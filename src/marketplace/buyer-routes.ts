@@ -4,6 +4,7 @@ import { z } from "zod";
 import { allow, viewerOf } from "../access.ts";
 import type { Database } from "../db.ts";
 import { idOf, parseForm, text } from "../forms.ts";
+import { throttled } from "../throttle.ts";
 import { sendFragment, wantsFragment } from "../views.ts";
 import { enquire } from "./enquiries.ts";
 import { sendListingPage, type Trouble, troubleOf } from "./listing-page.ts";
@@ -24,7 +25,7 @@ export function addBuyerRoutes(router: Router, db: Kysely<Database>): void {
     sendWatch(req, res, await unwatchListing(db, viewerOf(req), idOf(req)), false);
   });
 
-  router.post("/listings/:id/enquiries", allow("buyer"), async (req, res) => {
+  router.post("/listings/:id/enquiries", allow("buyer"), throttled(db, "writing"), async (req, res) => {
     const id = idOf(req);
     try {
       const { message } = parseForm(messageForm, req.body);

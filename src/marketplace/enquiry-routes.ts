@@ -5,6 +5,7 @@ import { allow, viewerOf } from "../access.ts";
 import type { Database } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
+import { throttled } from "../throttle.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { messageForm } from "./buyer-routes.ts";
 import { reply } from "./enquiries.ts";
@@ -29,7 +30,7 @@ export function addEnquiryRoutes(router: Router, db: Kysely<Database>): void {
 
   router.get("/enquiries/:id", allow("signed-in"), (req, res) => sendThread(req, res, db));
 
-  router.post("/enquiries/:id/messages", allow("buyer", "seller"), async (req, res) => {
+  router.post("/enquiries/:id/messages", allow("buyer", "seller"), throttled(db, "writing"), async (req, res) => {
     const id = idOf(req);
     const thread = await getThread(db, viewerOf(req), id);
     try {

@@ -4,6 +4,7 @@ import { allow, viewerOf } from "../access.ts";
 import type { Database } from "../db.ts";
 import { ConflictError, InvalidError } from "../errors.ts";
 import { idOf } from "../forms.ts";
+import { throttled } from "../throttle.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { versionOf } from "./action-routes.ts";
 import { addressOf, browse, parseFilter } from "./browse.ts";
@@ -30,7 +31,7 @@ export function addListingRoutes(router: Router, db: Kysely<Database>): void {
     sendForm(req, res, { listing: null, values: { currency: "EUR" } });
   });
 
-  router.post("/listings", allow("seller"), async (req, res) => {
+  router.post("/listings", allow("seller"), throttled(db, "publishing"), async (req, res) => {
     try {
       goTo(req, res, await publishListing(db, viewerOf(req), parseListing(req.body)));
     } catch (error) {
@@ -47,7 +48,7 @@ export function addListingRoutes(router: Router, db: Kysely<Database>): void {
     await sendClosed(req, res, db, listing);
   });
 
-  router.post("/listings/:id", allow("seller", "admin"), async (req, res) => {
+  router.post("/listings/:id", allow("seller", "admin"), throttled(db, "publishing"), async (req, res) => {
     const { id } = await getKeptListing(db, viewerOf(req), idOf(req));
     try {
       const input = parseListing(req.body);

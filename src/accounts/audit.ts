@@ -1,0 +1,80 @@
+import type { Request } from "express";
+import { addressOf } from "../address.ts";
+import type { Db } from "../db.ts";
+
+/** What concerns the security of an account, in words that auditors can search for. */
+export type SecurityAction =
+  | "account_created"
+  | "signed_in"
+  | "sign_in_refused"
+  | "sign_in_throttled"
+  | "signed_out"
+  | "session_ended"
+  | "password_changed"
+  | "password_change_refused"
+  | "role_changed"
+  | "suspended"
+  | "reinstated";
+
+/**
+ * @property actorId who did it; null when nobody has shown who they are
+ * @property subjectId whose account it is about; null when there is no such account
+ * @property details nothing secret: no password, no cookie, no email address
+ */
+export type SecurityEvent = {
+  action: SecurityAction;
+  actorId: number | null;
+  subjectId: number | null;
+  details?: Record<string, string | number | boolean>;
+};
+
+/**
+ * Adds to the audit log, which the database lets nobody change: in the transaction of the change that it tells of, where
+ * there is one, so that neither is there without the other.
+ * @param req the request that it came with: its address and its id are noted
+ */
+export async function recordSecurityEvent(db: Db, req: Request, event: SecurityEvent): Promise<void> {
+  await db
+    .insertInto("audit_log")
+    .values({
+      action: event.action,
+      actor_id: event.actorId,
+      subject_id: event.subjectId,
+      address: addressOf(req),
+      request_id: req.id === undefined ? null : String(req.id),
+      details: JSON.stringify(event.details ?? {}),
+    })
+    .execute();
+}
+
+/** What somebody has done to their own account. */
+export function by({ id }: { id: number }): { actorId: number; subjectId: number } {
+  return { actorId: id, subjectId: id };
+}
+
+/** Whether a person has signed in from this address of late. */
+export async function isKnownAddress(db: Db, userId: number, address: string): Promise<boolean> {
+  const found = await db
+    .selectFrom("audit_log")
+    .select("id")
+    .where("subject_id", "=", userId)
+    .where("action", "=", "signed_in")
+    .where("address", "=", address)
+    .where("at", ">", new Date(Date.now() - KNOWN_DAYS * 86_400_000))
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+const KNOWN_DAYS = 90;
+
+/** A person's latest sign-ins and what was tried on their account, the latest first. */
+export async function findOwnSecurityEvents(db: Db, userId: number, limit: number) {
+  return db
+    .selectFrom("audit_log")
+    .select(["at", "action", "address"])
+    .where("subject_id", "=", userId)
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+}
