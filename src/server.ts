@@ -16,6 +16,14 @@ type Parts = { config: Config; bus: Bus; log: Log };
 export type Web = { url: string; hub: Hub; stop(): Promise<void> };
 
 const BACKLOG = 4096;
+const LIMITS = {
+  // The platform's router keeps connections for 90 seconds; a server that closes first makes it answer 503.
+  keepAliveTimeout: 95_000,
+  // Whoever sends a request byte by byte, to hold on to its connection, is told within five seconds that it took too long.
+  headersTimeout: 4000,
+  requestTimeout: 4000,
+  connectionsCheckingInterval: 500,
+};
 // A sixth of the streams a second, so that those who come back at once are never a crowd. A few are no crowd.
 const DRAIN_MS = 6000;
 const FEW = 10;
@@ -36,11 +44,7 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
   const reads = createReads(db);
   const hub = new Hub({ db, bus, log, metrics, cards, talks: conversationReads(db), reads });
   await hub.start();
-  const server = createServer(createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
-  // The platform's router keeps connections for 90 seconds; a server that closes first makes it answer 503.
-  server.keepAliveTimeout = 95_000;
-  server.requestTimeout = 30_000;
-  server.headersTimeout = 15_000;
+  const server = createServer(LIMITS, createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.host ?? "localhost"}:${port}`;

@@ -7,7 +7,7 @@ import { parseForm } from "../forms.ts";
 import { count, requireOpen, type Tries, takeBack } from "../throttle.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { formPost, goTo } from "./answers.ts";
-import { by, recordSecurityEvent } from "./audit.ts";
+import { by, findOwnSecurityEvents, recordSecurityEvent } from "./audit.ts";
 import { passwordForm } from "./forms.ts";
 import { endNamedSession, endOtherSessions, findSessions, startSession } from "./own-sessions.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
@@ -65,7 +65,8 @@ export function ownAccountRoutes({ config, db, log }: AccountParts): Router {
   async function showAccount(req: Request, res: Response, data: object, status: number): Promise<void> {
     if (status === 422 && wantsFragment(req)) return sendFragment(req, res, "accounts/password-form", data, status);
     const sessions = await findSessions(db, viewerOf(req).id, req.sessionID);
-    sendPage(req, res, "accounts/account", { ...data, sessions }, status);
+    const happened = await findOwnSecurityEvents(db, viewerOf(req).id, 10);
+    sendPage(req, res, "accounts/account", { ...data, sessions, happened }, status);
   }
 }
 

@@ -3,7 +3,7 @@ import { addressOf } from "../address.ts";
 import type { Db } from "../db.ts";
 
 /** What concerns the security of an account, in words that auditors can search for. */
-export type SecurityAction =
+type SecurityAction =
   | "account_created"
   | "signed_in"
   | "sign_in_refused"
@@ -21,7 +21,7 @@ export type SecurityAction =
  * @property subjectId whose account it is about; null when there is no such account
  * @property details nothing secret: no password, no cookie, no email address
  */
-export type SecurityEvent = {
+type SecurityEvent = {
   action: SecurityAction;
   actorId: number | null;
   subjectId: number | null;
@@ -68,13 +68,29 @@ export async function isKnownAddress(db: Db, userId: number, address: string): P
 
 const KNOWN_DAYS = 90;
 
-/** A person's latest sign-ins and what was tried on their account, the latest first. */
+// As the person reads it whose account it is.
+const IN_WORDS: Record<SecurityAction, string> = {
+  account_created: "The account was created",
+  signed_in: "Signed in",
+  sign_in_refused: "Somebody typed a wrong password",
+  sign_in_throttled: "Too many wrong passwords: further tries had to wait",
+  signed_out: "Signed out",
+  session_ended: "A session was ended",
+  password_changed: "The password was changed",
+  password_change_refused: "A change of the password was refused",
+  role_changed: "The role was changed",
+  suspended: "The account was suspended",
+  reinstated: "The account was reinstated",
+};
+
+/** What happened to a person's account of late, in words, the latest first. */
 export async function findOwnSecurityEvents(db: Db, userId: number, limit: number) {
-  return db
+  const rows = await db
     .selectFrom("audit_log")
     .select(["at", "action", "address"])
     .where("subject_id", "=", userId)
     .orderBy("id", "desc")
     .limit(limit)
     .execute();
+  return rows.map(({ at, action, address }) => ({ at, address, words: IN_WORDS[action as SecurityAction] ?? action }));
 }

@@ -15,7 +15,7 @@ const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Z
 // Each hash takes a thread and 19 MiB. More at once would hold up DNS and files, which use the same four threads.
 const MOST_AT_ONCE = 2;
 // Whoever comes after so many would be told that it takes too long anyway.
-const MOST_WAITING = 100;
+const MOST_WAITING = 64;
 let running = 0;
 const waiting: (() => void)[] = [];
 

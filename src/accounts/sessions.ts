@@ -63,4 +63,6 @@ export async function dropSession(config: Pick<Config, "production">, req: Reque
   });
   const { name, cookie } = cookieOf(config);
   res.clearCookie(name, cookie);
+  // Pages that the browser keeps at hand for its Back button go as well.
+  res.set("Clear-Site-Data", '"cache", "storage"');
 }

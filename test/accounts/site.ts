@@ -2,7 +2,7 @@ import type { Express } from "express";
 import { pino } from "pino";
 import request from "supertest";
 import type { Viewer } from "../../src/access.ts";
-import { createApp } from "../../src/app.ts";
+import { type AppParts, createApp } from "../../src/app.ts";
 import type { Config } from "../../src/config.ts";
 import { conversationReads } from "../../src/marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "../../src/marketplace/listings.ts";
@@ -33,8 +33,8 @@ export async function createSite(options: Parameters<typeof createWorld>[0] = {}
   const reads = createReads(db);
   const hub = new Hub({ ...world, metrics, cards, talks: conversationReads(db), reads });
   /** The same application with other settings, on the same database. */
-  const appWith = (settings: Partial<Config>) =>
-    createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards, reads });
+  const appWith = (settings: Partial<Config>, parts: Partial<AppParts> = {}) =>
+    createApp({ ...world, config: { ...world.config, ...settings }, log, hub, metrics, cards, reads, ...parts });
   return {
     world,
     db,
