@@ -26,7 +26,11 @@ function addLine(stack, model) {
   text.append(" ");
   link.append(text);
   const dismiss = model.querySelector("[data-dismiss]").cloneNode(true);
-  dismiss.setAttribute("aria-hidden", "true");
+  for (const [name, value] of [
+    ["aria-hidden", "true"],
+    ["tabindex", "-1"],
+  ])
+    dismiss.setAttribute(name, value);
   line.append(link, dismiss);
   stack.append(line);
   return line;

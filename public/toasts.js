@@ -146,7 +146,9 @@ function isWord(text) {
 }
 
 function admitButtons(place) {
-  for (const button of place.querySelectorAll("[data-dismiss]")) button.removeAttribute("aria-hidden");
+  for (const button of place.querySelectorAll("[data-dismiss]")) {
+    for (const name of ["aria-hidden", "tabindex"]) button.removeAttribute(name);
+  }
 }
 
 function isKept(toast) {

@@ -48,8 +48,27 @@ export function ownRequestsOnly(appOrigin: string | undefined): RequestHandler {
   return (req, _res, next) => {
     if (req.method === "GET" || req.method === "HEAD" || req.method === "OPTIONS") return next();
     const site = req.get("Sec-Fetch-Site");
-    const own = appOrigin ?? `${req.protocol}://${req.get("Host")}`;
-    const ours = site === undefined ? req.get("Origin") === own : site === "same-origin";
-    next(ours ? undefined : new ForbiddenError("This request did not come from Stockbell's own pages."));
+    const ours = site === undefined ? req.get("Origin") === originOf(req, appOrigin) : site === "same-origin";
+    next(ours ? undefined : new ForbiddenError(NOT_OURS));
   };
+}
+
+/**
+ * Refuses a page of another site that would listen in somebody's name, whatever the method. A program that says neither
+ * where it comes from nor that it is a browser is none: it has no cookie but its own.
+ * @param appOrigin as for ownRequestsOnly
+ */
+export function ownListenersOnly(appOrigin: string | undefined): RequestHandler {
+  return (req, _res, next) => {
+    const { "sec-fetch-site": site, origin } = req.headers;
+    const ours = site === undefined || site === "same-origin";
+    const same = origin === undefined || origin === originOf(req, appOrigin);
+    next(ours && same ? undefined : new ForbiddenError(NOT_OURS));
+  };
+}
+
+const NOT_OURS = "This request did not come from Stockbell's own pages.";
+
+function originOf(req: Request, appOrigin: string | undefined): string {
+  return appOrigin ?? `${req.protocol}://${req.get("Host")}`;
 }

@@ -23,6 +23,7 @@ import { preferenceRoutes } from "./notifications/preference-routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { whyRoutes } from "./notifications/why-routes.ts";
 import { oversightRoutes } from "./oversight/routes.ts";
+import { reportRoutes } from "./reports.ts";
 import { isStreams } from "./stream/connection.ts";
 import type { Hub } from "./stream/hub.ts";
 import type { MarketCards } from "./stream/market.ts";
@@ -56,7 +57,10 @@ export function createApp(parts: AppParts): Express {
   // "*" and the like: there are no sessions outside of paths.
   app.use((req, res, next) => (req.path.startsWith("/") ? next() : void res.status(400).end()));
   app.use(nameRequest);
-  app.use(secured(config.production));
+  app.use(secured(config.production), (_req, res, next) => {
+    res.set("Reporting-Endpoints", `csp="/csp-reports"`);
+    next();
+  });
   // Streams come in thousands at once, so they pass no more than they need; and they read the session without keeping it
   // alive, so they come before what does.
   app.use(streamRoutes(parts, [answerInTime(log), sessions.readOnly]));
@@ -64,6 +68,7 @@ export function createApp(parts: AppParts): Express {
   app.use(healthRoutes(parts));
   app.use(pinoHttp({ logger: log, autoLogging: false, quietReqLogger: true, genReqId: (req) => req.id }));
   app.use(ownRequestsOnly(config.appOrigin));
+  app.use(reportRoutes(parts));
   app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }), formsOnly);
   app.use(answerInTime(log));
   app.use(sessions.middleware);
@@ -104,6 +109,8 @@ function secured(production: boolean) {
         baseUri: ["'none'"],
         objectSrc: ["'none'"],
         frameAncestors: ["'none'"],
+        reportUri: ["/csp-reports"],
+        reportTo: ["csp"],
         ...(production ? { upgradeInsecureRequests: [] } : {}),
       },
     },

@@ -54,6 +54,11 @@ export function createMetrics() {
       registers,
     }),
     jobs: new Gauge({ name: "stockbell_jobs", help: "Jobs in the queue, by state", labelNames: ["state"], registers }),
+    policyReports: new Counter({
+      name: "stockbell_policy_reports_total",
+      help: "Reports of browsers that something on a page was against the content policy",
+      registers,
+    }),
     busUp: new Gauge({ name: "stockbell_bus_up", help: "1 while messages flow between processes", registers }),
   };
 }

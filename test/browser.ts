@@ -9,6 +9,8 @@ const FLAGS = [
 // One Chromium for all files of a worker: it goes when its worker goes, whose end of the pipe it listens at.
 let launched: Promise<Browser> | undefined;
 const opened = new Set<BrowserContext>();
+// S-05: whatever a page of ours does in a test, its own content policy has nothing against it.
+const violations: string[] = [];
 
 /**
  * A profile of its own for each person: cookies, storage and workers are shared by its pages and by no others. It is
@@ -21,13 +23,18 @@ export async function openContext(options: Parameters<Browser["newContext"]>[0] 
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(10_000);
   opened.add(context);
+  context.on("console", (message) => {
+    if (/content.security.policy/i.test(message.text())) violations.push(`${message.page()?.url()}: ${message.text()}`);
+  });
   context.once("close", () => opened.delete(context));
   return context;
 }
 
-/** Closes every page that a test file has left open. */
+/** Closes every page that a test file has left open. @throws Error when the content policy had to keep one from something */
 export async function closeContexts(): Promise<void> {
   await Promise.all([...opened].map((context) => context.close()));
+  const found = violations.splice(0);
+  if (found.length > 0) throw new Error(`S-05: against the content policy: ${found.join("; ")}`);
 }
 
 function launch(): Promise<Browser> {

@@ -3,7 +3,7 @@ import { addressOf } from "../address.ts";
 import type { Db } from "../db.ts";
 
 /** What concerns the security of an account, in words that auditors can search for. */
-type SecurityAction =
+export type SecurityAction =
   | "account_created"
   | "signed_in"
   | "sign_in_refused"

@@ -85,6 +85,12 @@ export async function endOtherSessions(
   for (const { sid } of ended) await addJob(trx, "end_streams", { userId, sessionId: sid, reason });
 }
 
+/** Ends all of a person's sessions with all their live streams, in the caller's transaction. */
+export async function endAllSessions(trx: Trx, userId: number, reason: StreamEnding["reason"]): Promise<void> {
+  await trx.deleteFrom("sessions").where(OWNER, "=", String(userId)).execute();
+  await addJob(trx, "end_streams", { userId, reason });
+}
+
 function sessionsOf(db: Db, userId: number) {
   return db.selectFrom("sessions").select(["sid", "expire"]).where(OWNER, "=", String(userId));
 }

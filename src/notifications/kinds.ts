@@ -65,8 +65,8 @@ export const kinds = {
     happened: "Reservation extended",
     audience: ["reserved_for_you", "your_listing"],
     buyer: (data) => data.buyerId,
-    headline: ({ data, reason, who, amounts }) =>
-      `${who} extended ${reservationOf(data.title, reason)} by ${amounts.number(data.hours)} ${data.hours === 1 ? "hour" : "hours"}`,
+    headline: ({ data, reason, who }) => `${who} extended ${reservationOf(data.title, reason)}`,
+    detail: ({ data, amounts }) => `By ${amounts.number(data.hours)} ${data.hours === 1 ? "hour" : "hours"}`,
     offer: toOneOnly,
   },
   reservation_ending: {
@@ -93,7 +93,9 @@ export const kinds = {
     happened: "Reservation ran out",
     audience: ["your_reservation", "your_listing", "your_enquiry", "watching"],
     buyer: (data) => data.buyerId,
-    headline: ({ data, reason }) => expired(data.title, reason),
+    headline: ({ data, reason }) =>
+      `${reason === "your_reservation" ? "Your" : "The"} reservation of ${data.title} ran out`,
+    detail: ({ reason }) => (reason === "your_reservation" ? "" : "It is available again"),
     offer: toOthers,
   },
   listing_sold: {
@@ -181,14 +183,9 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function expired(title: string, reason: Reason): string {
-  if (reason === "your_reservation") return `Your reservation of ${title} ran out`;
-  return `The reservation of ${title} ran out: it is available again`;
-}
-
 function edited({ title, edits: { price, quantity, text } }: EventData["listing_updated"]): string {
-  const more = quantity ? " and changed the quantity" : "";
-  if (price) return `${price.to < price.from ? "lowered" : "raised"} the price of ${title}${more}`;
+  // Of the quantity tells the second line: a headline is to be two lines at the most on a phone.
+  if (price) return `${price.to < price.from ? "lowered" : "raised"} the price of ${title}`;
   if (quantity) return `changed the quantity of ${title}`;
   return text ? `edited the description of ${title}` : `edited ${title}: price and quantity are as before`;
 }

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Trx } from "../db.ts";
 import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
+import { rightsAreRead } from "../rights-lock.ts";
 import { audienceOf } from "./audience.ts";
 import { LIVE } from "./inbox.ts";
 import { editsOf, netOf } from "./net.ts";
@@ -28,7 +29,9 @@ export type Delivery = {
  * see docs/decisions/0011.
  */
 export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
-  await trx.updateTable("events").set({ delivered_at: sql`clock_timestamp()` }).where("id", "=", event.id).execute();
+  await sql`
+    with rights as materialized (${rightsAreRead})
+    update events set delivered_at = clock_timestamp() from rights where id = ${event.id}`.execute(trx);
   const edits = editsOf(event);
   const held = edits ? await lockInboxes(trx, event) : null;
   const own = sql`${edits && JSON.stringify(edits)}::jsonb`;

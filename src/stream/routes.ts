@@ -1,6 +1,6 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Kysely } from "kysely";
-import { allow, viewerOf } from "../access.ts";
+import { allow, ownListenersOnly, viewerOf } from "../access.ts";
 import type { ReadSession } from "../accounts/session-reader.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db.ts";
@@ -40,10 +40,11 @@ type Joined = { person: Person; stream: Stream };
  */
 export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
   const router = Router();
-  router.get("/stream", whereThereIsRoom(parts), ...session, allow("signed-in"), (req, res) =>
+  const ours = ownListenersOnly(parts.config.appOrigin);
+  router.get("/stream", whereThereIsRoom(parts), ours, ...session, allow("signed-in"), (req, res) =>
     openStream(parts, req, res),
   );
-  router.get("/stream/fallback", ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
+  router.get("/stream/fallback", ours, ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
 }
 

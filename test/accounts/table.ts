@@ -34,6 +34,7 @@ const unknownTo = {
 
 export const table: Record<string, string | Partial<Record<keyof Objects, string>>> = {
   "GET /assets/:version/:name": { nothing: nobody },
+  "POST /csp-reports": everybody,
   "GET /livez": everybody,
   "GET /readyz": everybody,
   "GET /metrics": nobody,

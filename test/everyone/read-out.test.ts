@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { render } from "../../src/views.ts";
 import { toast } from "../browser/pieces.ts";
 import { eventually, freeze, startSite, visit } from "../browser/site.ts";
+
+import { NAMES, toastOf, told } from "./examples.ts";
 
 type Node = {
   nodeId: string;
@@ -86,6 +89,33 @@ it("U-02: whoever goes there at once finds the button too, and what lies behind 
   const { links, buttons } = await stackIn(tab);
   expect(links).toEqual(before.links);
   expect(buttons).toEqual(["Dismiss", "Dismiss"]);
+});
+
+it("U-11: at 375 pixels a toast says what happened in two lines at the most, all of it with names of the usual length", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  await tab.setViewportSize({ width: 375, height: 740 });
+  await tab.evaluate(readFileSync(new URL("in-page.js", import.meta.url), "utf8"));
+  const usual = NAMES;
+  const long = {
+    company: "Vereinigte Norddeutsche Buntmetallhandelsgesellschaft",
+    person: "Wilhelmina Featherstonehaugh-Cholmondeley",
+    title: "Extra virgin olive oil, 2025 harvest, cold pressed, in drums of 200 litres, with certificates",
+  };
+  for (const [seq, [kind, , reason]] of told.entries()) {
+    for (const names of [usual, long]) {
+      const [shown, whole] = await tab.evaluate<[{ lines: number; whole: boolean }, string]>(`{
+        const stack = document.querySelector("#toasts");
+        stack.innerHTML = ${JSON.stringify(toastOf(kind, reason, names, seq + 6))};
+        [everyone.lines(stack.querySelector(".toast-text")), stack.querySelector(".toast-text").textContent];
+      }`);
+      expect({ kind, reason, ...shown, few: shown.lines <= 2 }).toMatchObject({ few: true });
+      if (names === usual) expect({ kind, reason, whole: shown.whole }).toEqual({ kind, reason, whole: true });
+      expect(whole).toContain(names.title);
+    }
+  }
+  await tab.setViewportSize({ width: 1280, height: 720 });
 });
 
 it("U-01: one of the kinds that may interrupt would, and no other does", async () => {

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { reserveListing } from "../../src/marketplace/reservations.ts";
+import { watchListing } from "../../src/marketplace/watches.ts";
 import { openContext } from "../browser.ts";
+import { createPerson, publishedListing } from "../cast.ts";
 import { failedJob } from "../poison.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
-import { atBrowser } from "./people.ts";
+import { atBrowser, live } from "./people.ts";
 
 const axe = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
@@ -24,14 +27,14 @@ afterAll(async () => {
 });
 
 /** What axe finds wrong with a page, as "rule: element". */
-async function wrongWith(page: Page): Promise<string[]> {
+async function wrongWith(page: Page, rules = {}): Promise<string[]> {
   // A colour on its way from light to dark is neither, and would be measured as it is that moment.
   await page.evaluate("Promise.allSettled(document.getAnimations().map(({ finished }) => finished))");
   // The page's own policy lets no script in; the tester's comes in by the debugger.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
   const { result } = await session.send("Runtime.evaluate", {
-    expression: `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
+    expression: `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules: ${JSON.stringify(rules)} })
       .then(({ violations }) => JSON.stringify(violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ": " + target))))`,
     awaitPromise: true,
   });
@@ -40,13 +43,25 @@ async function wrongWith(page: Page): Promise<string[]> {
 
 const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
-  ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/notifications", "/notifications/preferences", "/account"]],
+  [
+    "bea",
+    [
+      "/",
+      "/listings",
+      "/listings/1",
+      "/enquiries",
+      "/enquiries/1",
+      "/notifications",
+      "/notifications/preferences",
+      "/account",
+    ],
+  ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
-  ["ada", ["/oversight", "/oversight/jobs"]],
+  ["ada", ["/oversight", "/oversight/jobs", "/listings/new"]],
 ];
 
 test.each(visits)(
-  "axe finds nothing wrong with the pages of '%s', wide and light, narrow and dark",
+  "U-10: axe finds nothing wrong with the pages of '%s', wide and light, narrow and dark",
   async (who, paths) => {
     const page = who
       ? (await atBrowser(server.url, { email: `${who}@demo.test` })).page
@@ -66,7 +81,7 @@ test.each(visits)(
   },
 );
 
-test("axe finds nothing wrong with an open reason in the inbox, nor with what is wrong in the preferences", async () => {
+test("U-10: axe finds nothing wrong with an open reason in the inbox, nor with what is wrong in the preferences", async () => {
   const { page } = await atBrowser(server.url, { email: "bea@demo.test" }, { viewport: { width: 320, height: 640 } });
   await page.goto("/notifications");
   await page.locator(".inbox-reason", { hasText: "You asked" }).first().click();
@@ -79,3 +94,103 @@ test("axe finds nothing wrong with an open reason in the inbox, nor with what is
   await page.waitForSelector(".error-summary");
   expect(await wrongWith(page)).toEqual([]);
 });
+
+type State = {
+  name: string;
+  who: "nia" | "bea" | "sol" | "";
+  path: string;
+  forced?: true;
+  reach?: (page: Page) => Promise<unknown>;
+};
+
+const open = (words: string) => (page: Page) => page.locator("summary", { hasText: words }).click();
+
+const states: State[] = [
+  { name: "an empty home", who: "nia", path: "/" },
+  { name: "an empty inbox", who: "nia", path: "/notifications" },
+  { name: "a search without a find", who: "nia", path: "/listings?q=nothing+like+it" },
+  { name: "one toast", who: "bea", path: "/", reach: (page) => rung(page, 1) },
+  { name: "a full stack", who: "bea", path: "/listings", reach: (page) => rung(page, 6) },
+  { name: "a full stack that is spread", who: "bea", path: "/account", reach: (page) => spread(page) },
+  { name: "forced colours: a full stack", who: "bea", path: "/", forced: true, reach: (page) => rung(page, 4) },
+  { name: "forced colours: a form", who: "sol", path: "/listings/new", forced: true },
+  { name: "signed out elsewhere", who: "nia", path: "/", reach: (page) => signedOut(page) },
+  { name: "a refused sign-in", who: "", path: "/sign-in", reach: (page) => page.click("main .button-primary") },
+  { name: "a wrong sign-up", who: "", path: "/sign-up", reach: (page) => page.click("main .button-primary") },
+  {
+    name: "a form of many errors",
+    who: "sol",
+    path: "/listings/new",
+    reach: (page) => page.click("main .button-primary"),
+  },
+  { name: "an open form in a listing", who: "sol", path: "/listings/1", reach: open("Reserve") },
+  { name: "an open question", who: "sol", path: "/listings/1", reach: open("Withdraw") },
+  { name: "a reservation being extended", who: "sol", path: "/listings/5", reach: (page) => extend(page) },
+  { name: "another role's page", who: "bea", path: "/oversight" },
+  { name: "nothing there", who: "sol", path: "/listings/99999" },
+];
+
+const pages = new Map<string, Page>();
+
+test.each(states)("U-10: axe finds nothing wrong with $name", async ({ name, who, path, reach, forced }) => {
+  const page = pages.get(who) ?? (await openAs(who));
+  pages.set(who, page);
+  const at = states.findIndex((state) => state.name === name);
+  await page.setViewportSize(at % 2 === 0 ? { width: 1280, height: 900 } : { width: 320, height: 640 });
+  await page.emulateMedia({ colorScheme: at % 3 === 0 ? "dark" : "light", forcedColors: forced ? "active" : "none" });
+  await page.goto(path);
+  if (who) await live(page);
+  await reach?.(page);
+  // Which colours are forced is the reader's choice.
+  expect(await wrongWith(page, { "color-contrast": { enabled: !forced } })).toEqual([]);
+});
+
+test("U-10: axe finds nothing wrong with the banner of a page whose stream is away", async () => {
+  const { page, context } = await atBrowser(server.url, world.cast.otto);
+  await context.addInitScript("delete window.SharedWorker");
+  await context.route(/\/stream/, (route) => route.abort());
+  await page.goto("/");
+  await page.waitForSelector("#outage button");
+  expect(await wrongWith(page)).toEqual([]);
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await wrongWith(page)).toEqual([]);
+});
+
+/** A page of Nia's, who is new, of somebody's of the demo, or of nobody's. */
+async function openAs(who: State["who"]): Promise<Page> {
+  if (!who) return (await openContext({ baseURL: server.url, locale: "en-GB" })).newPage();
+  const { email } = who === "nia" ? await createPerson(world.db, { role: "buyer" }) : world.cast[who];
+  return (await atBrowser(server.url, { email })).page;
+}
+
+/** So many toasts come to Bea, and their buttons with them. */
+async function rung(page: Page, times: number): Promise<void> {
+  for (let time = 0; time < times; time += 1) {
+    const listing = await publishedListing(world.db, world.cast.sol);
+    await watchListing(world.db, world.cast.bea, listing.id);
+    await reserveListing(world.db, world.cast.sol, listing, { buyerId: world.cast.otto.id, hours: 1 });
+  }
+  await world.drain();
+  await page.locator("#toasts [data-dismiss]:not([aria-hidden])").first().waitFor();
+}
+
+async function spread(page: Page): Promise<void> {
+  await rung(page, 3);
+  await page.keyboard.press("F8");
+}
+
+async function signedOut(page: Page): Promise<void> {
+  const other = await page.context().newPage();
+  await other.goto("/account");
+  await other.getByRole("button", { name: "Sign out" }).first().click();
+  await page.waitForSelector("#alerts p");
+  await other.close();
+}
+
+async function extend(page: Page): Promise<void> {
+  await page.locator("summary", { hasText: "Extend" }).click();
+  await page.fill("#field-more-hours", "1000");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".error-summary:focus");
+}

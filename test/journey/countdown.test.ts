@@ -69,7 +69,7 @@ test("both sides count down alike with browsers an hour ahead and an hour behind
   await world.drain();
   for (const tab of tabs) await tab.waitForSelector(".countdown[data-state=far]");
   for (const tab of tabs) expect(await tab.innerText(".countdown-left")).toMatch(/^2\sdays left$/);
-  expect(await bea.page.locator(".toast").allInnerTexts()).toEqual([expect.stringContaining("by 48 hours")]);
+  expect(await bea.page.locator(".toast").allInnerTexts()).toEqual([expect.stringContaining("By 48 hours")]);
 
   await letPass(db, id, 49);
   await world.drain();

@@ -83,7 +83,7 @@ test("one edit of price and quantity is one row that tells of both", async () =>
   const listing = await watched(wanda, { title: "Iron", priceMinor: 10_00, quantity: 5, unit: "kg" });
   await edit(listing, { priceMinor: 9_00, quantity: 4 });
   expect((await inboxOf(wanda)).map(wordsOf)).toEqual([
-    "Serrano Metals lowered the price of Iron and changed the quantity, From €10.00 to €9.00, quantity from 5 to 4 kg",
+    "Serrano Metals lowered the price of Iron, From €10.00 to €9.00, quantity from 5 to 4 kg",
   ]);
 });
 
