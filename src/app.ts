@@ -12,6 +12,7 @@ import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./db.ts";
 import { answerInTime, handleErrors, handleMissing } from "./error-pages.ts";
+import { formsOnly } from "./forms.ts";
 import { healthRoutes } from "./health.ts";
 import { homeRoutes } from "./home.ts";
 import type { Log } from "./log.ts";
@@ -53,6 +54,8 @@ export function createApp(parts: AppParts): Express {
 
   // Before anything could be answered into a stream: browsers do not send a second request there, others may.
   app.use((req, _res, next) => (isStreams(req.socket) ? void req.socket.destroy() : next()));
+  // "*" and the like: there are no sessions outside of paths.
+  app.use((req, res, next) => (req.path.startsWith("/") ? next() : void res.status(400).end()));
   app.use(nameRequest);
   app.use(secured(config.production), (_req, res, next) => {
     res.set("Reporting-Endpoints", `csp="/csp-reports"`);
@@ -66,7 +69,7 @@ export function createApp(parts: AppParts): Express {
   app.use(pinoHttp({ logger: log, autoLogging: false, quietReqLogger: true, genReqId: (req) => req.id }));
   app.use(ownRequestsOnly(config.appOrigin));
   app.use(reportRoutes(parts));
-  app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }));
+  app.use(express.urlencoded({ extended: false, limit: "100kb", parameterLimit: 100 }), formsOnly);
   app.use(answerInTime(log));
   app.use(sessions.middleware);
   app.use(withInbox(db));

@@ -67,6 +67,42 @@ export function loadConfig(kind: ProcessKind, env: NodeJS.ProcessEnv = process.e
   return settings(parsed.data);
 }
 
+type Link = {
+  connectionString?: string;
+  ssl?: { ca?: string; host?: string; rejectUnauthorized?: boolean } | undefined;
+};
+
+/** What a connection to the database must know. */
+export type LinkSettings = Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls"> &
+  Partial<Pick<Config, "production">>;
+
+/**
+ * The database's address, and TLS as the environment says: in production verified, unless the database is on this machine.
+ * What the address itself asks for (sslmode) counts only beyond that, or it would silently undo a pinned certificate.
+ */
+export function databaseLink({ databaseUrl, databaseCa, unverifiedTls, production }: LinkSettings): Link {
+  if (!databaseUrl) return {};
+  const url = new URL(databaseUrl);
+  const asked = url.searchParams.get("sslmode");
+  const plain = { connectionString: databaseUrl };
+  if (databaseCa) return withTls({ ca: databaseCa, host: url.hostname });
+  if (unverifiedTls.includes("database")) {
+    const wanted = asked ? asked !== "disable" : !isThisMachine(url);
+    return wanted ? withTls({ rejectUnauthorized: false }) : plain;
+  }
+  return production && !isThisMachine(url) ? withTls({ host: url.hostname }) : plain;
+
+  function withTls(ssl: Link["ssl"]): Link {
+    for (const name of ["sslmode", "ssl", "sslrootcert", "uselibpqcompat"]) url.searchParams.delete(name);
+    return { connectionString: url.href, ssl };
+  }
+}
+
+function isThisMachine({ hostname, searchParams }: URL): boolean {
+  const host = searchParams.get("host") ?? hostname;
+  return host === "" || host.startsWith("/") || /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
+}
+
 function settings(env: z.output<typeof variables>) {
   const production = env.NODE_ENV === "production";
   return {

@@ -1,6 +1,6 @@
 import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
-import type { Config } from "./config.ts";
+import { databaseLink, type LinkSettings } from "./config.ts";
 import type { EventKind, EventRow, NetEdits } from "./events/catalogue.ts";
 
 // Ids and money are bigint in the tables and far below 2^53 in life.
@@ -158,14 +158,9 @@ const UNANSWERED = "Query read timeout";
  * @param max connections at the most
  * @param patience what the connections are for, which says how long they wait
  */
-export function createPool(
-  config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">,
-  max: number,
-  patience: keyof typeof PATIENCE = "job",
-): pg.Pool {
+export function createPool(config: LinkSettings, max: number, patience: keyof typeof PATIENCE = "job"): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: config.databaseUrl,
-    ...tlsOf(config),
+    ...databaseLink(config),
     max,
     ...PATIENCE[patience],
     idle_in_transaction_session_timeout: 30_000,
@@ -184,13 +179,6 @@ export function createPool(
 /** Kysely over a pool; `destroy()` ends the pool as well. */
 export function createDb(pool: pg.Pool): Kysely<Database> {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
-}
-
-/** TLS as the environment says: verified unless DATABASE_CA pins it or TLS_ALLOW_UNVERIFIED lets it go. */
-function tlsOf(config: Pick<Config, "databaseCa" | "unverifiedTls">): pg.PoolConfig {
-  if (config.databaseCa) return { ssl: { ca: config.databaseCa } };
-  if (config.unverifiedTls.includes("database")) return { ssl: { rejectUnauthorized: false } };
-  return {};
 }
 
 // pg keeps a connection whose query was given up, and the next query would wait behind that one for ever.

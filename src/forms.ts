@@ -1,6 +1,17 @@
-import type { Request } from "express";
+import type { Request, RequestHandler } from "express";
 import { z } from "zod";
-import { InvalidError, NotFoundError } from "./errors.ts";
+import { DomainError, InvalidError, NotFoundError } from "./errors.ts";
+
+/**
+ * What comes after the parser of forms: whoever sends something else is told so, and no handler meets a body that is not
+ * there.
+ */
+export const formsOnly: RequestHandler = (req, _res, next) => {
+  const sent = req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
+  if (req.body === undefined && sent) return next(new DomainError(415, "Only forms can be sent here."));
+  req.body ??= {};
+  next();
+};
 
 /**
  * What a form brought, checked.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Logger, runMigrations } from "graphile-worker";
 import { type Migration, Migrator } from "kysely/migration";
-import type { Config } from "./config.ts";
+import type { LinkSettings } from "./config.ts";
 import { createDb, createPool } from "./db.ts";
 import { migrationNames, migrationsFolder } from "./migrations.ts";
 
@@ -15,7 +15,7 @@ export const quietLogger = new Logger(() => () => {});
  * several at once: one works, the others wait and find nothing to do. A migration that fails leaves the schema as it was.
  * @throws what the database says
  */
-export async function migrate(config: Pick<Config, "databaseUrl" | "databaseCa" | "unverifiedTls">): Promise<void> {
+export async function migrate(config: LinkSettings): Promise<void> {
   const pool = createPool(config, 4, "migration");
   const db = createDb(pool);
   const lock = await pool.connect();

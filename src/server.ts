@@ -1,13 +1,16 @@
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
+import type { Kysely } from "kysely";
+import { hasDemoPeople } from "./accounts/users.ts";
 import { createApp } from "./app.ts";
 import { type Bus, createBus } from "./bus.ts";
 import type { Config } from "./config.ts";
-import { createDb, createPool } from "./db.ts";
+import { createDb, createPool, type Database } from "./db.ts";
 import { createLog, type Log } from "./log.ts";
 import { conversationReads } from "./marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "./marketplace/listings.ts";
 import { createMetrics } from "./metrics.ts";
+import { isPassing } from "./passing.ts";
 import { stopOnSignal } from "./process.ts";
 import { Hub } from "./stream/hub.ts";
 import { createReads } from "./stream/reads.ts";
@@ -31,11 +34,12 @@ const FEW = 10;
 /**
  * Starts one web process's server.
  * @returns its address, and stop(): stops accepting, ends the streams in waves, finishes what is under way
- * @throws when the port is taken
+ * @throws when the port is taken, or demo people are in production
  */
 export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
   const pool = createPool(config, 10, "request");
   const db = createDb(pool);
+  if (config.production) await refuseDemoPeople(db);
   const metrics = createMetrics();
   const cards = {
     find: (ids: number[]) => findListings(db, ids),
@@ -65,6 +69,17 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
       if (!pool.ended) await pool.end();
     },
   };
+}
+
+/** A database that is away is no reason not to start; people of the demo, whose password everybody knows, are. */
+async function refuseDemoPeople(db: Kysely<Database>): Promise<void> {
+  const found = await hasDemoPeople(db).catch((error) => {
+    if (!isPassing(error)) throw error;
+    return false;
+  });
+  if (!found) return;
+  await db.destroy();
+  throw new Error("the database has people of the demo in it, whose password everybody knows: delete them first");
 }
 
 function listen(server: Server, config: Config): Promise<void> {

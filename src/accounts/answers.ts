@@ -29,6 +29,8 @@ export function formPost(
       await act(req, res);
     } catch (error) {
       if (error instanceof TooManyError && !wantsFragment(req)) {
+        const about = { request: req.id, method: req.method, status: error.status, user: req.user?.id };
+        req.log.warn(about, "a request was refused");
         res.set("Retry-After", String(error.seconds));
         return show(req, res, { values: typedIn(req.body), errors: { [field]: error.message } }, error.status);
       }

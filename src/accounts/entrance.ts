@@ -13,7 +13,7 @@ import { authenticate, createPassport } from "./passport.ts";
 import { hashPassword } from "./passwords.ts";
 import type { AccountParts } from "./routes.ts";
 import { dropSession } from "./sessions.ts";
-import { createUser } from "./users.ts";
+import { createUser, isDemo } from "./users.ts";
 
 /** Creating an account, signing in and signing out. */
 export function entranceRoutes({ config, db, log, hashCost }: AccountParts): Router {
@@ -42,6 +42,9 @@ export function entranceRoutes({ config, db, log, hashCost }: AccountParts): Rou
 
   async function signUp(req: Request, res: Response): Promise<void> {
     const { password, ...person } = parseForm(signUpForm, req.body);
+    if (config.production && isDemo(person.email)) {
+      throw new InvalidError({ email: "Addresses at demo.test are for demonstrations. Use one of your own." });
+    }
     await count(db, [{ rule: "sign-up", of: addressOf(req) }]);
     const passwordHash = await hashPassword(password);
     const viewer = await db.transaction().execute(async (trx) => {
