@@ -2,6 +2,7 @@ import { type Request, type RequestHandler, type Response, Router } from "expres
 import type { Kysely } from "kysely";
 import { allow, ownListenersOnly, viewerOf } from "../access.ts";
 import type { ReadSession } from "../accounts/session-reader.ts";
+import { addressOf } from "../address.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db.ts";
 import { readSince } from "../events/log.ts";
@@ -16,6 +17,7 @@ import { framed, randomRetry, retryFrame } from "./frames.ts";
 import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
+import { createOpenings, type Openings } from "./openings.ts";
 import { oversightFrame } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -40,9 +42,10 @@ type Joined = { person: Person; stream: Stream };
  */
 export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
   const router = Router();
+  const openings = createOpenings();
   const ours = ownListenersOnly(parts.config.appOrigin);
   router.get("/stream", whereThereIsRoom(parts), ours, ...session, allow("signed-in"), (req, res) =>
-    openStream(parts, req, res),
+    openStream(parts, openings, req, res),
   );
   router.get("/stream/fallback", ours, ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
@@ -57,12 +60,15 @@ function isFull({ config, hub }: Parts): boolean {
   return hub.closing || hub.streams.size >= config.streamMax;
 }
 
-async function openStream(parts: Parts, req: Request, res: Response): Promise<void> {
+async function openStream(parts: Parts, openings: Openings, req: Request, res: Response): Promise<void> {
   const { config, hub, metrics } = parts;
   if (isFull(parts)) return busy(res);
   if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
+  const ended = openings.enter(viewerOf(req).id, addressOf(req));
+  if (!ended) return busy(res, 429);
   let joined: Joined | undefined;
   const connection = new Connection(req, res, { metrics, lagging: hub.lagging }, (reason) => {
+    ended();
     if (joined) leave(parts, joined.stream, reason);
   });
   if (connection.ended) return;
@@ -140,9 +146,9 @@ function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
   );
 }
 
-function busy(res: Response): void {
+function busy(res: Response, status = 503): void {
   res
-    .status(503)
+    .status(status)
     .set("Retry-After", String(1 + Math.floor(Math.random() * 5)))
     .end();
 }
