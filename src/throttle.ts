@@ -16,7 +16,7 @@ const RULES = {
   "sign-up": { burst: 20, leakSeconds: 60, firstSeconds: 30, mostSeconds: 600 },
   "password-change": { burst: 5, leakSeconds: 600, firstSeconds: 15, mostSeconds: 600 },
   publishing: { burst: 120, leakSeconds: 1, firstSeconds: 2, mostSeconds: 60 },
-  writing: { burst: 30, leakSeconds: 2, firstSeconds: 2, mostSeconds: 60 },
+  writing: { burst: 120, leakSeconds: 1, firstSeconds: 2, mostSeconds: 60 },
 } satisfies Record<string, Rule>;
 
 /** What is counted, and for whom: an account, an address, a person's id. */
