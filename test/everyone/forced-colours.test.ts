@@ -40,6 +40,10 @@ test("U-08: with colours forced, light or dark, whatever a colour tells has a sh
   }
   await visit(page, "/notifications");
   expect(await differ(page, "[data-read=false]", "[data-read=true]", ".inbox-row")).toEqual([true, false]);
+  for (const marked of [".tabs a", "a.topbar-link"]) {
+    const [current, other] = [page.locator(`${marked}[aria-current]`), page.locator(`${marked}:not([aria-current])`)];
+    expect(await inkAtFoot(current.first()), marked).toBeGreaterThan((await inkAtFoot(other.first())) + 0.2);
+  }
   await visit(page, "/notifications/preferences");
   const [on, off] = [page.locator("[type=radio]:checked").first(), page.locator("[type=radio]:not(:checked)").first()];
   expect(await inkOf(on)).toBeGreaterThan((await inkOf(off)) * 1.2);
@@ -73,6 +77,14 @@ async function visit(page: Page, path: string): Promise<void> {
 /** The share of what somebody sees there that stands out from its ground. */
 async function inkOf(piece: Locator): Promise<number> {
   const png = (await piece.screenshot()).toString("base64");
+  return piece.page().evaluate<number>(`everyone.inked(${JSON.stringify(png)})`);
+}
+
+/** The same of its lowest line. */
+async function inkAtFoot(piece: Locator): Promise<number> {
+  const { x = 0, y = 0, width = 1, height = 1 } = (await piece.boundingBox()) ?? {};
+  const clip = { x: x + 4, y: y + height - 4, width: width - 8, height: 6 };
+  const png = (await piece.page().screenshot({ clip })).toString("base64");
   return piece.page().evaluate<number>(`everyone.inked(${JSON.stringify(png)})`);
 }
 

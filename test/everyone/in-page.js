@@ -1,6 +1,7 @@
 // Measures what a page shows. It is run in the page by the tests beside it, and answers with what is wrong.
 globalThis.everyone = {
   small,
+  low,
   sideways,
   cut,
   overlapping,
@@ -38,6 +39,12 @@ function small(least = 24) {
     .filter((target) => isSmall(target) && !inSentence(target.element))
     .filter((target) => targets.some((other) => other !== target && near(target, other, isSmall(other))))
     .map(({ element, width, height }) => `${nameOf(element)} ${Math.round(width)}×${Math.round(height)}`);
+}
+
+/** Of these elements those that are less high. */
+function low(selector, least) {
+  const shown = [...document.querySelectorAll(selector)].filter(visible);
+  return shown.filter((element) => element.getBoundingClientRect().height < least - 0.5).map(nameOf);
 }
 
 // What a label names is pressed by the label as well, and a link may be spread over all of its card.

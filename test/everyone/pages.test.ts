@@ -120,6 +120,19 @@ test("U-09: without that wish nothing moves for longer than five seconds by itse
   await page.context().close();
 });
 
+test("U-08: what a finger presses most is 44 pixels high", async () => {
+  const touch = { baseURL: server.url, viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
+  const { page } = await atBrowser(server.url, world.cast.bea, touch);
+  for (const path of ["/", "/listings", "/listings/1", "/notifications", "/notifications/preferences"]) {
+    await visit(page, path, true);
+    const main = ".button:not(.button-small), .nav a, .topbar-link, .tabs a, .input, summary, .ways label, .choice";
+    expect({ path, low: await page.evaluate(`everyone.low(${JSON.stringify(main)}, 44)`) }).toEqual({ path, low: [] });
+  }
+  await ring(1);
+  expect(await page.locator(".toast-dismiss").first().boundingBox()).toMatchObject({ width: 44, height: 44 });
+  await page.context().close();
+});
+
 /** A page of somebody's, or of nobody's. */
 async function open(who: Who, reducedMotion: "reduce" | "no-preference" = "reduce"): Promise<Page> {
   const options = { baseURL: server.url, locale: "en-GB", reducedMotion };
