@@ -8,7 +8,17 @@ const MEASURED = ["badges", "toast", "tabs", "lean", "fan-out"].map((name) => `m
 // What takes longest is begun first, so that nobody waits for it alone at the end. Most of it either waits for time to
 // pass or has much to do: one beside the other, so that neither leaves the machine idle.
 const LONGEST = [
-  ...["journey/quiet", "journey/accessible", "start", "marketplace/pages", "faults/redis-away", "faults/killed-worker"],
+  ...[
+    "journey/quiet",
+    "journey/accessible",
+    "security/typed",
+    "everyone/pages",
+    "faults/sign-in-flood",
+    "start",
+    "marketplace/pages",
+    "faults/redis-away",
+    "faults/killed-worker",
+  ],
   ...["journey/recovery", "browser/worker", "embedded", "accounts/without-scripts", "stream/ending", "journey/inbox"],
   ...["faults/deploy", "journey/standing", "stream/conversations", "isolation", "faults/postgres-away"],
   ...["journey/preferences", "faults/network", "browser/page"],
