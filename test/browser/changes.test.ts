@@ -95,26 +95,3 @@ it("a reservation comes onto the home by itself, and what is reserved for somebo
   await tab.locator("#card-2[data-status=reserved]").waitFor();
   expect(await tab.locator("#reserved > li").count()).toBe(1);
 });
-
-it("what stands beside a listing is read again when the listing changes, and not when another does", async () => {
-  const history = (words: string) => `<section id="history-1"><p>${words}</p></section>`;
-  const site = await startSite(facts(1) + history("Published") + GRID.replaceAll('id="card-1"', 'id="card-9"'));
-  const { tab, state } = await visit(site);
-  await eventually(state).toBe("live");
-  const asked = () => site.askedFor("/page").length;
-  site.answers.page = () => facts(2) + history("Price lowered");
-  site.send("market", card(2, "reserved", 2, true));
-  await tab.locator("#card-2[data-status=reserved]").waitFor();
-  await tab.clock.runFor(3_000);
-  expect([asked(), await tab.locator("#history-1").innerText()]).toEqual([1, "Published"]);
-  site.send("market", facts(2, true));
-  await eventually(() => tab.locator("#history-1").innerText()).toBe("Price lowered");
-  expect(asked()).toBe(2);
-});
-
-function facts(version: number, oob = false): string {
-  const amounts = { priceMinor: 100 - version, currency: "EUR", unit: "kg", quantity: 5, updatedAt: new Date(0) };
-  const words = { title: "Copper", category: "metals", sellerCompany: "Sol", location: "Riga", description: "" };
-  const listing = { id: 1, status: "available", version, ...words, ...amounts };
-  return render("marketplace/facts", "en-GB", { oob, listing });
-}
