@@ -10,6 +10,7 @@ export function foldInto(stack, toasts) {
   const more = missed.reduce((sum, count) => sum + count, Number(line.dataset.more));
   line.dataset.more = String(more);
   line.querySelector(".toast-text").firstChild.data = `${more.toLocaleString()} more – open notifications`;
+  if (toasts.some((toast) => toast.hasAttribute("data-keep"))) line.dataset.keep = "";
   for (const toast of toasts) toast.remove();
   return line;
 }

@@ -29,6 +29,8 @@ export function correctOffers(root, which = "[data-about]") {
 export function inState(news, place) {
   const next = place.cloneNode(true);
   Object.assign(next.dataset, { status: news.dataset.status, version: news.dataset.version });
+  // What it was a moment ago goes with the piece that tells of it: nobody would take it from this one.
+  for (const was of next.querySelectorAll(".was")) was.remove();
   next.querySelector(".pill")?.replaceWith(news.querySelector(".pill"));
   next.setAttribute("hx-swap-oob", "true");
   return next;

@@ -69,7 +69,9 @@ export class Toasts {
   #tooMany() {
     const toasts = this.#toasts();
     const free = toasts.filter((toast) => !toast.contains(document.activeElement));
-    return free.slice(free.length - Math.max(0, toasts.length - MOST));
+    // Those that are to stay go last.
+    const inTurn = [...free.filter(isKept), ...free.filter((toast) => !isKept(toast))];
+    return inTurn.slice(inTurn.length - Math.max(0, toasts.length - MOST));
   }
 
   #run() {

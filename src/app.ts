@@ -57,10 +57,7 @@ export function createApp(parts: AppParts): Express {
   // "*" and the like: there are no sessions outside of paths.
   app.use((req, res, next) => (req.path.startsWith("/") ? next() : void res.status(400).end()));
   app.use(nameRequest);
-  app.use(secured(config.production), (_req, res, next) => {
-    res.set("Reporting-Endpoints", `csp="/csp-reports"`);
-    next();
-  });
+  app.use(secured(config.production));
   // Streams come in thousands at once, so they pass no more than they need; and they read the session without keeping it
   // alive, so they come before what does.
   app.use(streamRoutes(parts, [answerInTime(log), sessions.readOnly]));
@@ -109,8 +106,9 @@ function secured(production: boolean) {
         baseUri: ["'none'"],
         objectSrc: ["'none'"],
         frameAncestors: ["'none'"],
+        // Not "report-to", which takes its place where it is known: those reports say neither where they come from nor of
+        // which site, and no request that could change something is taken without that.
         reportUri: ["/csp-reports"],
-        reportTo: ["csp"],
         ...(production ? { upgradeInsecureRequests: [] } : {}),
       },
     },

@@ -45,14 +45,15 @@ export function asset(name: string): string {
 export function assetRoutes(): Router {
   const router = express.Router();
   router.get("/assets/:version/:name", allow("anyone"), async (req, res, next) => {
-    const { name = "" } = req.params as { name?: string };
+    const { version: asked, name = "" } = req.params as { version?: string; name?: string };
     const content = contentOf(name);
     if (content === undefined) return next();
     const coding = codingFor(req, content.length);
     if (coding !== "identity") res.set("Content-Encoding", coding);
     res.set({
       "Content-Type": `${types[extname(name)]}; charset=utf-8`,
-      "Cache-Control": KEPT,
+      // While a new release comes up, its pages may ask a process of the old one: that is not to be kept as the new one's.
+      "Cache-Control": asked === version ? KEPT : "no-store",
       Vary: "Accept-Encoding",
     });
     res.end(await packed(name, content, coding));

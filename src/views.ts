@@ -98,5 +98,10 @@ function createFormat(locale: string) {
 }
 
 function known(tag: string): boolean {
-  return Intl.NumberFormat.supportedLocalesOf([tag]).length > 0;
+  try {
+    return Intl.NumberFormat.supportedLocalesOf([tag]).length > 0;
+  } catch {
+    // It looks like a tag and is none, such as "en-12".
+    return false;
+  }
 }

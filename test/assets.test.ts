@@ -84,6 +84,11 @@ test("an asset comes in the encoding that a browser takes, and is kept for a yea
   expect((await ask(asset("stockbell.css"), "br;q=0, gzip")).headers["content-encoding"]).toBe("gzip");
 });
 
+test("what another release's page asks for comes, and is not kept as that release's", async () => {
+  const { status, headers } = await ask("/assets/another/stockbell.css", "br");
+  expect([status, headers["cache-control"]]).toEqual([200, "no-store"]);
+});
+
 test("the stylesheet begins with the order of the layers, and holds each sheet once", async () => {
   const { body } = await ask(asset("stockbell.css"), "identity");
   const css = body.toString();

@@ -240,3 +240,17 @@ const FIELDS = [
   ...["unit", "price", "currency", "location", "version", "buyer", "hours", "message", "listing", "upTo", "kind"],
   ...["quiet_from", "quiet_to", "time_zone", "timeZone", "keep_toasts"],
 ];
+
+test.each(["en-12", "de-de-de", "en-a1-b2-c3-d4", "*", "x-klingon", "en_GB", "zh-hans-cn-1234567890"])(
+  "S-16: a page is served in some locale to whoever asks for '%s'",
+  async (asked) => {
+    for (const path of ["/", "/sign-in", "/nowhere"]) {
+      const answer = await fetch(web.url + path, { headers: { "Accept-Language": asked, Cookie: cookies.bea } });
+      expect([path, answer.status < 500, answer.headers.get("content-type")]).toEqual([
+        path,
+        true,
+        "text/html; charset=utf-8",
+      ]);
+    }
+  },
+);

@@ -83,14 +83,18 @@ const IN_WORDS: Record<SecurityAction, string> = {
   reinstated: "The account was reinstated",
 };
 
-/** What happened to a person's account of late, in words, the latest first. */
+/** What happened to a person's account of late, in words, the latest first; and from where, unless an admin did it. */
 export async function findOwnSecurityEvents(db: Db, userId: number, limit: number) {
   const rows = await db
     .selectFrom("audit_log")
-    .select(["at", "action", "address"])
+    .select(["at", "action", "address", "actor_id as actorId"])
     .where("subject_id", "=", userId)
     .orderBy("id", "desc")
     .limit(limit)
     .execute();
-  return rows.map(({ at, action, address }) => ({ at, address, words: IN_WORDS[action as SecurityAction] ?? action }));
+  return rows.map(({ at, action, address, actorId }) => ({
+    at,
+    address: actorId === null || actorId === userId ? address : null,
+    words: IN_WORDS[action as SecurityAction] ?? action,
+  }));
 }

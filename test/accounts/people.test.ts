@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import { findOwnSecurityEvents } from "../../src/accounts/audit.ts";
 import { changeRole, endSessionsOf, reinstate, suspend } from "../../src/accounts/people.ts";
 import { type LoggedEvent, readEvents } from "../../src/events/log.ts";
 import { findListings } from "../../src/marketplace/listings.ts";
@@ -93,6 +94,17 @@ test("each measure is in the audit log with its reason, who took it and from whe
       "request-1",
       { reason: "Sells what they have not got", role: "seller" },
     ],
+  ]);
+});
+
+test("the person reads what was done to the account, and not from where the admin did it", async () => {
+  const person = await createPerson(world.db, { role: "buyer" });
+  await here.signIn(person);
+  await suspend(parts(), because(person));
+  const read = await findOwnSecurityEvents(world.db, person.id, 5);
+  expect(read.map(({ words, address }) => [words, address])).toEqual([
+    ["The account was suspended", null],
+    ["Signed in", "127.0.0.1"],
   ]);
 });
 

@@ -58,6 +58,19 @@ it("what has changed twice in a moment tells of the last state, and not of what 
   await eventually(() => said(tab, 1)).toEqual(["€0.70 was €0.80", "5 kg"]);
 });
 
+it("what is told of a withdrawn card is its state alone, and not for good what it was a moment ago", async () => {
+  const site = await startSite(GRID);
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  site.send("market", card(1, "available", 2, true, { priceMinor: 80 }));
+  await eventually(() => tab.locator(".was").count()).toBe(1);
+  const status = render("shared/status", "en-GB", { status: "withdrawn" });
+  const place = 'id="card-1" data-listing="1" data-status="withdrawn" data-version="3"';
+  site.send("market", `<article ${place} data-state-only hx-swap-oob="true">${status}</article>`);
+  await tab.locator("#card-1[data-status=withdrawn]").waitFor();
+  expect(await said(tab, 1)).toEqual(["€0.80 per kg", "5 kg"]);
+});
+
 it("it stays while the mouse is on the card, and moves nothing on the page", async () => {
   const site = await startSite(GRID);
   const { tab, state } = await visit(site);

@@ -151,9 +151,59 @@ it("when more has changed than is told one by one, the page reads its listings a
   const { tab, state, settle } = await visit(site);
   await eventually(state).toBe("live");
   site.answers.page = () => card(1, "sold", 4) + card(2, "available", 1) + card(3, "available", 1);
-  site.send("market", '<span id="reread" hidden hx-swap-oob="true"></span>');
+  site.send("market", REREAD);
   await eventually(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
   expect(await tab.locator("[data-listing]").count()).toBe(2);
   await settle();
   expect(site.askedFor("/page")).toHaveLength(2);
+});
+
+const REREAD = '<span id="reread" hidden hx-swap-oob="true"></span>';
+
+it("what the stream brings while the page is read again is newer than what was read, and stays", async () => {
+  const site = await startSite(`${card(1, "available", 1)}<ol class="inbox" id="inbox"></ol>`);
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  const held = Promise.withResolvers<void>();
+  let pages = 0;
+  site.answers.page = () => card(1, "reserved", 2);
+  await tab.route("**/page", async (route) => {
+    const answer = await route.fetch();
+    pages += 1;
+    if (pages === 1) await held.promise;
+    await route.fulfill({ response: answer });
+  });
+  site.send("market", REREAD);
+  await eventually(() => pages).toBe(1);
+  site.answers.page = () => card(1, "sold", 3);
+  site.send("market", card(1, "sold", 3, true));
+  await eventually(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
+  held.resolve();
+  await eventually(() => pages).toBe(2);
+  expect(await tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
+  await tab.unroute("**/page");
+});
+
+it("a page that is told to read itself again while it does so reads once more, and one that could not does so later", async () => {
+  const site = await startSite(card(1, "available", 1));
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  const held = Promise.withResolvers<void>();
+  const answers: number[] = [];
+  await tab.route("**/page", async (route) => {
+    const body = await (await route.fetch()).text();
+    answers.push(answers.length === 1 ? 503 : 200);
+    if (answers.length === 1) await held.promise;
+    await route.fulfill({ status: answers.length === 2 ? 503 : 200, contentType: "text/html", body });
+  });
+  site.answers.page = () => card(1, "reserved", 2);
+  site.send("market", REREAD);
+  await eventually(() => answers.length).toBe(1);
+  site.answers.page = () => card(1, "sold", 3);
+  site.send("market", REREAD);
+  await tab.evaluate("fetch('/ping')");
+  held.resolve();
+  await eventually(() => tab.getAttribute("[data-listing='1']", "data-status")).toBe("sold");
+  expect(answers).toEqual([200, 503, 200]);
+  await tab.unroute("**/page");
 });

@@ -100,6 +100,24 @@ it("U-04: what is urgent stays until it is dismissed, and so does everything whe
   expect(await shown(tab)).toEqual(["8"]);
 });
 
+it("U-04: what is urgent is folded last, and where it had to be, the line that counts it stays", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  await freeze(tab);
+  site.send("toast", urgent(6), 6);
+  for (const seq of [7, 8, 9]) site.send("toast", toast(seq), seq);
+  await arrived(tab, 9);
+  await eventually(() => shown(tab)).toEqual(["9", "8", "6"]);
+  await tab.clock.runFor(30_000);
+  await eventually(() => shown(tab)).toEqual(["6"]);
+  for (const seq of [10, 11, 12]) site.send("toast", urgent(seq), seq);
+  await arrived(tab, 12);
+  await tab.clock.runFor(30_000);
+  expect(await shown(tab)).toEqual(["12", "11", "10"]);
+  expect(await tab.locator("#toasts > [data-more]").count()).toBe(1);
+});
+
 it("U-04: the pointer or the focus on the stack holds the time, and a hidden page too", async () => {
   const site = await startSite();
   const { tab, state } = await visit(site);

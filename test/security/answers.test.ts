@@ -12,7 +12,6 @@ const POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
   "report-uri /csp-reports",
-  "report-to csp",
 ];
 
 let visitors: Visitors;
@@ -49,14 +48,13 @@ test.each(everywhere)(
     expect(status).toBeLessThan(500);
     const policy = headers["content-security-policy"] ?? "";
     for (const rule of POLICY) expect(policy.split(/; ?/)).toContain(rule);
-    expect(policy).not.toContain("unsafe");
+    expect(policy).not.toMatch(/unsafe|report-to/);
     expect(headers).toMatchObject({
       "strict-transport-security": "max-age=31536000; includeSubDomains",
       "x-content-type-options": "nosniff",
       "referrer-policy": "same-origin",
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
-      "reporting-endpoints": 'csp="/csp-reports"',
     });
     expect(headers["x-powered-by"]).toBeUndefined();
     expect(headers["access-control-allow-origin"]).toBeUndefined();
