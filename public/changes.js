@@ -1,6 +1,7 @@
 import { afterSwaps } from "./after-swaps.js";
 
 const SHOWN_FOR = 6_000;
+const LOOK_AGAIN = 500;
 
 /**
  * A card or the facts of a listing that take the place of an older state say for a moment what they said before: the old
@@ -39,7 +40,7 @@ function wordsFor(before) {
 }
 
 function forget(was) {
-  const listing = was.closest("[data-listing]");
-  if (listing?.matches(":hover")) listing.addEventListener("mouseleave", () => was.remove(), { once: true });
+  // Whether the mouse leaves a piece that came beneath it is not told by every browser each time, so it is asked.
+  if (was.closest("[data-listing]")?.matches(":hover")) setTimeout(() => forget(was), LOOK_AGAIN);
   else was.remove();
 }

@@ -85,6 +85,8 @@ it("it stays while the mouse is on the card, and moves nothing on the page", asy
   await tab.clock.runFor(8_000);
   expect(await tab.locator(".was").count()).toBe(2);
   await tab.mouse.move(0, 0);
+  await eventually(() => tab.locator("#card-1:hover").count()).toBe(0);
+  await tab.clock.runFor(600);
   await eventually(() => tab.locator(".was").count()).toBe(0);
 });
 
