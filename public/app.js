@@ -10,6 +10,7 @@ import { defineFragments } from "./fragments.js";
 import { seeWhatComes, walkInbox } from "./inbox.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
+import { followLog, localTimes } from "./log.js";
 import { keepOrder } from "./order.js";
 import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
@@ -28,6 +29,7 @@ walkInbox();
 countDown();
 new Toasts(document.querySelector("#toasts"));
 guessTimeZone();
+localTimes();
 if (htmx) openReasons();
 if (htmx) keepReadersPlace();
 if (htmx) goLive();
@@ -45,6 +47,7 @@ function goLive() {
   seeWhatComes();
   guardForms(alerts, link);
   keepOrder();
+  followLog();
   forgetChanges();
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),

@@ -1,6 +1,6 @@
 import { correctOffers } from "./standing.js";
 
-const MOVING = "#badge, #inbox, [data-listing][id], [id^='actions-'], .thread[id], #threads, #reserved";
+const MOVING = "#badge, #inbox, [data-listing][id], [id^='actions-'], .thread[id], #threads, #reserved, #events";
 const MOST_TRIES = 5;
 const LONGEST = 30_000;
 const PASSING = Symbol("it may come later");

@@ -50,13 +50,21 @@ export function rememberQuiet(toast) {
   if (newest.size > REMEMBERED) newest.delete(newest.keys().next().value);
 }
 
+const CHOICES = ["kind", "about", "people"];
+
 /**
  * Whether a row fits what the reader has asked to see.
- * @param {HTMLElement} row
- * @param {HTMLElement} list which says of what kind and about which listing its rows are, where that was chosen
+ * @param {HTMLElement} row which may be of several people
+ * @param {HTMLElement} list which says of what kind, about which listing and of whom its rows are, where that was chosen
  */
 export function isWanted(row, list) {
-  return ["kind", "about"].every((choice) => !list.dataset[choice] || list.dataset[choice] === row.dataset[choice]);
+  return CHOICES.every(
+    (choice) => !list.dataset[choice] || wordsOf(row.dataset[choice]).includes(list.dataset[choice]),
+  );
+}
+
+function wordsOf(text = "") {
+  return text.split(" ");
 }
 
 // The reader was in the row that goes: once the new one is there, it is the same to them.

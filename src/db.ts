@@ -89,7 +89,18 @@ export interface Database {
     occurred_at: Given<Date>;
     delivered_at: Date | null;
     left_lane_at: Date | null;
+    published_at: Date | null;
   };
+  /** When a notification was written to a stream and shown on a screen, as far as that is known; `live` without a detour. */
+  sightings: {
+    recipient_id: number;
+    seq: number;
+    written_at: Date | null;
+    shown_at: Date | null;
+    live: Given<boolean>;
+  };
+  /** Whom an event concerned who was not told of it, and why. */
+  refusals: { event_id: number; user_id: number; reason: string; why: string };
   inboxes: {
     user_id: number;
     last_seq: Given<number>;

@@ -3,36 +3,45 @@ import type { EventKind, EventRow } from "../events/catalogue.ts";
 import { kinds } from "./kinds.ts";
 import { type Reason, reasons } from "./reasons.ts";
 
-/** Somebody who is told: `quiet` in the inbox, but without a toast. */
-type Told = { user_id: number; reason: Reason; quiet: boolean };
+/**
+ * Why somebody whom an event would concern is not told of it: it is their own doing; they are suspended, or no longer of
+ * the role that the reason is for; they have switched the kind off, or muted the listing.
+ */
+export type Refusal = "actor" | "suspended" | "role" | "off" | "muted";
+
+/** Somebody whom an event concerns, and what comes of it: `quiet` is told in the inbox, but without a toast. */
+type Verdict = { user_id: number; reason: Reason; quiet: boolean; why: Refusal | null };
 
 /**
- * Who is told of an event and why, as a query of (user_id, reason, quiet), each person once with the reason that comes
- * first. Only people who may still know are in it: active, with the role that the reason is for, and never the actor; and
- * nobody who has switched the kind off or muted the listing, unless the reason is not optional.
+ * Whom an event concerns and why, as a query of (user_id, reason, quiet, why): each person once, with the first reason
+ * for which they may be told. Those with `why` null are told: only people who may still know, active and with the role
+ * that the reason is for, and never the actor; and nobody who has switched the kind off or muted the listing, unless the
+ * reason is not optional.
  */
-export function audienceOf(event: EventRow): RawBuilder<Told> {
+export function verdictsOn(event: EventRow): RawBuilder<Verdict> {
   const kind = kinds[event.kind] as { audience: readonly Reason[]; buyer?: (data: EventRow["data"]) => number | null };
   const buyer = kind.buyer?.(event.data) ?? null;
   const sources = kind.audience.map((reason, rank) => source(event, reason, buyer, rank));
   if (sources.length === 0) {
-    return sql`select null::bigint as user_id, null::text as reason, null::boolean as quiet where false`;
+    return sql`select null::bigint as user_id, null::text as reason, null::boolean as quiet, null::text as why where false`;
   }
   return sql`
-    select concerned.user_id, concerned.reason, (choice.shown is not null or coalesce(${inQuietHours}, false)) as quiet
+    select concerned.user_id, concerned.reason, (choice.shown is not null or coalesce(${inQuietHours}, false)) as quiet,
+      coalesce(barred, case when choice.shown = 'off' then 'off' when mutes.user_id is not null then 'muted' end) as why
     from (
-      select distinct on (told.user_id) told.user_id, told.reason, told.optional
-      from (${sql.join(sources, sql` union all `)}) told
-      join users on users.id = told.user_id and users.status = 'active' and users.role = told.role
-      where told.user_id is distinct from ${event.actorId}::bigint
-      order by told.user_id, told.rank
+      select distinct on (told.user_id) told.user_id, told.reason, told.optional, told.barred
+      from (
+        select told.*, case when told.user_id = ${event.actorId}::bigint then 'actor'
+          when users.status <> 'active' then 'suspended' when users.role <> told.role then 'role' end as barred
+        from (${sql.join(sources, sql` union all `)}) told join users on users.id = told.user_id
+      ) told
+      order by told.user_id, told.barred is not null, told.rank
     ) concerned
     left join preferences on preferences.user_id = concerned.user_id
     left join kind_preferences choice
       on choice.user_id = concerned.user_id and choice.kind = ${event.kind} and concerned.optional
     left join mutes
-      on mutes.user_id = concerned.user_id and mutes.listing_id = ${mutableListingOf(event)} and concerned.optional
-    where choice.shown is distinct from 'off' and mutes.user_id is null`;
+      on mutes.user_id = concerned.user_id and mutes.listing_id = ${mutableListingOf(event)} and concerned.optional`;
 }
 
 const localTime = sql`(now() at time zone preferences.time_zone)::time`;

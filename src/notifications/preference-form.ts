@@ -2,11 +2,9 @@ import { z } from "zod";
 import type { Role } from "../db.ts";
 import type { EventKind } from "../events/catalogue.ts";
 import { ownPath } from "../own-path.ts";
+import { canonicalZone } from "../time-zones.ts";
 import { optionalKinds } from "./kinds.ts";
 import type { Preferences, Shown } from "./preferences.ts";
-
-/** The time zones on offer: all that the runtime knows, and UTC, in which somebody's hours are who has chosen none. */
-export const timeZones: string[] = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
 
 /** The ways of being told, in the order and the words of the page. */
 export const ways: { value: Shown; text: string }[] = [
@@ -74,14 +72,4 @@ export function preferenceForm(role: Role) {
         keepToasts: form.keep_toasts === "yes",
       }),
     );
-}
-
-// Names only: of an offset such as "+02:00" the database and the browser think in opposite directions.
-function canonicalZone(given: string): string | undefined {
-  if (!/^[A-Za-z][\w+/-]{0,63}$/.test(given)) return undefined;
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: given }).resolvedOptions().timeZone;
-  } catch {
-    return undefined;
-  }
 }

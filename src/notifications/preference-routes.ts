@@ -4,10 +4,11 @@ import { allow, viewerOf } from "../access.ts";
 import type { Database } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
+import { timeZones } from "../time-zones.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { optionalKinds } from "./kinds.ts";
 import { findMuted, findToldListing, muteListing, type ToldListing, unmuteListing } from "./mutes.ts";
-import { muteForm, preferenceForm, timeZones, unmutedQuery, ways } from "./preference-form.ts";
+import { muteForm, preferenceForm, unmutedQuery, ways } from "./preference-form.ts";
 import { findPreferences, savePreferences } from "./preferences.ts";
 import { hasCertainReasons } from "./reasons.ts";
 

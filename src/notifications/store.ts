@@ -3,7 +3,7 @@ import type { Trx } from "../db.ts";
 import type { NetEdits } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import { rightsAreRead } from "../rights-lock.ts";
-import { audienceOf } from "./audience.ts";
+import { verdictsOn } from "./audience.ts";
 import { LIVE } from "./inbox.ts";
 import { editsOf, netOf } from "./net.ts";
 import type { Reason } from "./reasons.ts";
@@ -36,9 +36,16 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   const held = edits ? await lockInboxes(trx, event) : null;
   const own = sql`${edits && JSON.stringify(edits)}::jsonb`;
   const { rows } = await sql<Delivery>`
-    with told as materialized (
-      select * from (${audienceOf(event)}) audience
-      where ${held}::bigint[] is null or audience.user_id = any(${held}::bigint[])
+    with verdicts as materialized (${verdictsOn(event)}),
+    refused as (
+      -- That it was their own doing, the event says itself.
+      insert into refusals (event_id, user_id, reason, why)
+      select ${event.id}, user_id, reason, why from verdicts where why <> 'actor'
+      on conflict do nothing
+    ),
+    told as (
+      select * from verdicts
+      where why is null and (${held}::bigint[] is null or user_id = any(${held}::bigint[]))
     ),
     fresh as materialized (
       select told.user_id, told.reason, told.quiet from told
@@ -92,9 +99,10 @@ const TOAST_EVERY = "1 minute";
  */
 async function lockInboxes(trx: Trx, event: LoggedEvent): Promise<string> {
   const { rows } = await sql<{ held: string }>`
-    with told as materialized (${audienceOf(event)}),
+    with verdicts as materialized (${verdictsOn(event)}),
     locked as (
-      select inboxes.user_id from told join inboxes on inboxes.user_id = told.user_id
+      select inboxes.user_id from verdicts join inboxes on inboxes.user_id = verdicts.user_id
+      where why is null
       order by inboxes.user_id
       for no key update of inboxes
     )

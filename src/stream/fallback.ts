@@ -1,12 +1,11 @@
 import type { Kysely } from "kysely";
 import type { Database, Role } from "../db.ts";
-import { readSince } from "../events/log.ts";
 import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import type { Hub } from "./hub.ts";
 import { type MarketCards, marketSince } from "./market.ts";
-import { oversightFragment } from "./oversight.ts";
+import { oversightSince } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 
 type Parts = { db: Kysely<Database>; hub: Pick<Hub, "talks">; cards: MarketCards; reads: Reads };
@@ -34,7 +33,6 @@ export async function missedFragment(
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
-  const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
-  const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
+  const oversight = since && viewer.role === "admin" ? await oversightSince(db, locale, since) : "";
   return news + market + talk + oversight;
 }

@@ -1,8 +1,11 @@
+import type { Db } from "../db.ts";
 import { type LoggedEvent, readSince } from "../events/log.ts";
+import { peopleIn } from "../events/people.ts";
 import { happenedIn } from "../notifications/kinds.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
 import type { HubParts } from "./hub.ts";
+import { reread } from "./market.ts";
 import type { Stream } from "./stream.ts";
 
 const MOST_AT_ONCE = 200;
@@ -24,26 +27,35 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
       if (admins.size === 0) return;
-      const events = await readSince(db, since, MOST_AT_ONCE);
-      show(events.filter(({ id }) => shown[id % SHOWN] !== id));
+      const events = await readSince(db, since, MOST_AT_ONCE + 1);
+      const news = events.filter(({ id }) => shown[id % SHOWN] !== id);
+      if (news.length > MOST_AT_ONCE) forEachAdmin((locale) => frame("oversight", reread(locale)));
+      show(news);
     },
   };
 
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
     for (const { id } of events) shown[id % SHOWN] = id;
-    for (const stream of admins) {
-      if (stream.opened) stream.connection.send("oversight", oversightFrame(stream.locale, events));
-    }
+    forEachAdmin((locale) => frame("oversight", oversightFragment(locale, events)));
+  }
+
+  function forEachAdmin(frameIn: (locale: string) => string): void {
+    for (const { opened, connection, locale } of admins) if (opened) connection.send("oversight", frameIn(locale));
   }
 }
 
-/** Events as the admins' log shows them, each at its top. */
-export function oversightFragment(locale: string, events: LoggedEvent[]): string {
-  return render("stream/oversight", locale, { events, happenedIn });
+/**
+ * What happened since a time, as the admins' log shows it; of more than is told one by one, that the page is to be read
+ * again. @returns an empty string when there is nothing
+ */
+export async function oversightSince(db: Db, locale: string, since: Date): Promise<string> {
+  const events = await readSince(db, since, MOST_AT_ONCE + 1);
+  if (events.length > MOST_AT_ONCE) return reread(locale);
+  return events.length > 0 ? oversightFragment(locale, events) : "";
 }
 
-/** The same, ready for a stream. */
-export function oversightFrame(locale: string, events: LoggedEvent[]): string {
-  return frame("oversight", oversightFragment(locale, events));
+/** Events as the admins' log shows them, each at its top. */
+function oversightFragment(locale: string, events: LoggedEvent[]): string {
+  return render("stream/oversight", locale, { events, happenedIn, peopleIn });
 }

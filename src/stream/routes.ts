@@ -5,7 +5,6 @@ import type { ReadSession } from "../accounts/session-reader.ts";
 import { addressOf } from "../address.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db.ts";
-import { readSince } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { localeOf } from "../views.ts";
@@ -13,12 +12,12 @@ import { note, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, STREAM_HEAD, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
 import { missedFragment } from "./fallback.ts";
-import { framed, randomRetry, retryFrame } from "./frames.ts";
+import { frame, framed, randomRetry, retryFrame } from "./frames.ts";
 import { sendHeartbeat } from "./heart.ts";
 import type { Hub } from "./hub.ts";
 import type { MarketCards } from "./market.ts";
 import { createOpenings, type Openings } from "./openings.ts";
-import { oversightFrame } from "./oversight.ts";
+import { oversightSince } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
 
@@ -104,7 +103,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   const standing = cursorOf(req, head.lastSeq);
   const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
-  const events = since && stream.role === "admin" ? await readSince(db, since, 200) : [];
+  const log = since && stream.role === "admin" ? await oversightSince(db, stream.locale, since) : "";
 
   const { connection } = stream;
   if (connection.ended) return;
@@ -115,7 +114,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   if (missed) writeNotices(stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
-  if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
+  if (log) connection.send("oversight", frame("oversight", log));
   if (since) await hub.showSince(stream, since);
   await hub.goLive(person, stream);
   // Its first heartbeat says that all that was missed has been sent: only then may a page claim that all is here.

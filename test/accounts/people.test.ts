@@ -8,7 +8,7 @@ import { type LoggedEvent, readEvents } from "../../src/events/log.ts";
 import { findListings } from "../../src/marketplace/listings.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { audienceOf } from "../../src/notifications/audience.ts";
+import { verdictsOn } from "../../src/notifications/audience.ts";
 import { store } from "../../src/notifications/store.ts";
 import { startWorker } from "../../src/runner.ts";
 import { createPerson, publishedListing } from "../cast.ts";
@@ -159,7 +159,9 @@ test("S-23: while news is being stored for many, whoever is suspended is stored 
   await reserveListing(db, cast.sol, listings[0] ?? listing, { buyerId: cast.bea.id, hours: 1 });
   await until(async () => (await numbers(people[1] as Viewer)) === 2);
   expect([before, await numbers(one)]).toEqual([1, 1]);
-  const { rows } = await sql<{ user_id: number }>`select * from (${audienceOf(told)}) audience`.execute(db);
+  const { rows } = await sql<{
+    user_id: number;
+  }>`select * from (${verdictsOn(told)}) verdicts where why is null`.execute(db);
   expect(rows.map(({ user_id }) => user_id)).not.toContain(one.id);
 
   async function numbers({ id }: Viewer): Promise<number> {

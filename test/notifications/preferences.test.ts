@@ -6,7 +6,7 @@ import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
-import { audienceOf } from "../../src/notifications/audience.ts";
+import { verdictsOn } from "../../src/notifications/audience.ts";
 import { readAfter } from "../../src/notifications/inbox.ts";
 import { kinds, optionalKinds } from "../../src/notifications/kinds.ts";
 import { muteListing, unmuteListing } from "../../src/notifications/mutes.ts";
@@ -56,10 +56,12 @@ async function told(): Promise<Record<string, string>> {
   const { id } = await db.selectFrom("events").select("id").orderBy("id", "desc").limit(1).executeTakeFirstOrThrow();
   const event = await findEvent(db, id);
   if (!event) throw new Error("nothing has happened");
-  const { rows } = await audienceOf(event).execute(db);
+  const { rows } = await verdictsOn(event).execute(db);
   const names = new Map(Object.entries({ ...cast, wanda, bert, otto }).map(([name, person]) => [person.id, name]));
   return Object.fromEntries(
-    rows.map((row) => [names.get(row.user_id), row.quiet ? `${row.reason}, quietly` : row.reason]),
+    rows
+      .filter(({ why }) => why === null)
+      .map((row) => [names.get(row.user_id), row.quiet ? `${row.reason}, quietly` : row.reason]),
   );
 }
 

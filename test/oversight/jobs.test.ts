@@ -63,9 +63,7 @@ test("R-15: an admin sees what was set aside: what it is for, about what, why, w
   );
   expect(row?.text).not.toContain("second line");
   expect(text).toContain(`href="/listings/${listing.id}"`);
-  expect(plain((await get(site.app, "/oversight", ada)).text)).toMatch(
-    /Jobs that fail 1 set aside .*A job has been set/,
-  );
+  expect(plain((await get(site.app, "/oversight", ada)).text)).toMatch(/Stuck work 1 set aside .*A job has been set/);
 });
 
 test("R-15: nobody else sees it or has it run again", async () => {

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { EventKind } from "../events/catalogue.ts";
+import { parseForm } from "../forms.ts";
+import { kinds } from "../notifications/kinds.ts";
+import { canonicalZone } from "../time-zones.ts";
+
+const text = z
+  .string()
+  .default("")
+  .transform((typed) => typed.replaceAll("\u0000", "").trim().slice(0, 200));
+const moment = z
+  .string()
+  .default("")
+  .transform((typed) => typed.trim())
+  .pipe(z.string().regex(/^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?)?$/, "Enter a day and a time."))
+  .refine((typed) => typed === "" || !Number.isNaN(Date.parse(`${typed}Z`)), "There is no such day.");
+
+const form = z
+  .object({
+    kind: z.union([z.enum(Object.keys(kinds) as [EventKind, ...EventKind[]]), z.literal("")]).catch(""),
+    person: text,
+    listing: text,
+    from: moment,
+    to: moment,
+    zone: z
+      .string()
+      .optional()
+      .transform((given) => canonicalZone(given ?? "UTC") ?? "UTC"),
+    before: z.coerce.number().int().positive().nullable().catch(null),
+  })
+  .refine(({ from, to }) => !from || !to || from < to, { path: ["to"], error: "Enter a time after the first." });
+
+/**
+ * What an admin wants to see of the log, as typed: "" where it is all the same. A person or a listing is an id or words
+ * to look for; times are local to `zone`.
+ */
+export type LogFilter = z.output<typeof form>;
+
+/** @throws InvalidError with a message for each field that is wrong */
+export function parseLogFilter(query: unknown): LogFilter {
+  return parseForm(form, query);
+}
+
+/** The address of a view of the log. */
+export function logAddress(filter: Partial<Record<keyof LogFilter, string | number | null>>): string {
+  const { zone, ...chosen } = filter;
+  const timed = chosen.from || chosen.to ? { ...chosen, zone } : chosen;
+  const given = Object.entries(timed).filter(([, value]) => value);
+  const query = new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])));
+  return query.size > 0 ? `/oversight?${query}` : "/oversight";
+}
