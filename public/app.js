@@ -14,6 +14,7 @@ import { followLog, localTimes } from "./log.js";
 import { keepOrder } from "./order.js";
 import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
+import { tellWhatIsShown } from "./sightings.js";
 import { feedHtmx } from "./source.js";
 import { writeTimes } from "./times.js";
 import { clearIcon, countInTitle } from "./title.js";
@@ -49,6 +50,7 @@ function goLive() {
   keepOrder();
   followLog();
   forgetChanges();
+  tellWhatIsShown(document.querySelector("#toasts"));
   parts.push(
     feedHtmx(htmx, (url) => link.open(url)),
     showState(document.querySelector("#connection"), alerts),

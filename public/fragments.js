@@ -13,11 +13,14 @@ export function defineFragments(htmx) {
   htmx.defineExtension("fragments", { transformResponse: prune });
 }
 
-/** The toasts of a fragment, without all that came with them. */
+/** The toasts of a fragment, without all that came with them; they have waited until somebody looks, and say so. */
 export function onlyToasts(html) {
   return toastsIn(parse(html).content)
     .filter((toast) => !isInPlace(toast))
-    .map((toast) => toast.outerHTML)
+    .map((toast) => {
+      toast.dataset.late = "";
+      return toast.outerHTML;
+    })
     .join("");
 }
 

@@ -48,6 +48,12 @@ export function createMetrics() {
       buckets: DELIVERY_SECONDS,
       registers,
     }),
+    shown: new Histogram({
+      name: "stockbell_shown_seconds",
+      help: "Time from a change's commit to its toast on a screen, as browsers tell it",
+      buckets: DELIVERY_SECONDS,
+      registers,
+    }),
     catchupRows: new Counter({
       name: "stockbell_catchup_rows_total",
       help: "Notifications that streams had to read from Postgres",

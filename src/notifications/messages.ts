@@ -20,7 +20,12 @@ export type Ring = {
 };
 
 /** An event with its rings, or more rings of one that has been told of already. */
-export type News = { event: LoggedEvent | null; rings: Ring[] };
+export type News = {
+  event: LoggedEvent | null;
+  rings: Ring[];
+  /** When it was published, in ms; releases before this one do not say it. */
+  at?: number;
+};
 
 /** Marks have changed in one of a person's tabs. */
 export type Marks = { about: "marks"; unseen: number; revision: number; lastSeq: number; seqs: number[] };
@@ -32,7 +37,7 @@ const RINGS_IN_ONE = 500;
 
 /** What to publish of an event: rings by the hundred, since ten thousand messages would cost more than what they say. */
 export function writeNews(event: LoggedEvent, rings: Ring[]): string[] {
-  const news: News[] = [{ event, rings: rings.slice(0, RINGS_IN_ONE) }];
+  const news: News[] = [{ event, rings: rings.slice(0, RINGS_IN_ONE), at: Date.now() }];
   for (let at = RINGS_IN_ONE; at < rings.length; at += RINGS_IN_ONE) {
     news.push({ event: null, rings: rings.slice(at, at + RINGS_IN_ONE) });
   }

@@ -6,9 +6,10 @@ import { isQuiet } from "../notifications/rows.ts";
 import { type Badge, MOST_TOASTS, marksFrame, noticeFrame, summaryFragment, toastsOf } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Missed, Reads } from "./reads.ts";
+import type { Sightings } from "./sightings.ts";
 import type { Person, Stream } from "./stream.ts";
 
-type Parts = { reads: Reads; metrics: Metrics };
+type Parts = { reads: Reads; metrics: Metrics; sightings: Sightings };
 
 /**
  * Brings a stream up to its person's last number, from Postgres. The one path for connect, reconnect, a gap, the bus
@@ -28,7 +29,7 @@ export async function catchUp(parts: Parts, person: Person, stream: Stream): Pro
   }
 }
 
-async function readOn({ reads, metrics }: Parts, person: Person, stream: Stream): Promise<void> {
+async function readOn({ reads, metrics, sightings }: Parts, person: Person, stream: Stream): Promise<void> {
   const head = await reads.head(person.userId);
   note(person, head);
   const read = await reads.missed(person.userId, stream.cursor, head.lastSeq);
@@ -37,11 +38,12 @@ async function readOn({ reads, metrics }: Parts, person: Person, stream: Stream)
   const last = notices.at(-1)?.seq;
   if (last === undefined || stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
-  writeNotices(stream, { notices, earlier: read.earlier }, person);
+  writeNotices(sightings, stream, { notices, earlier: read.earlier }, person);
 }
 
 /** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */
 export function writeNotices(
+  sightings: Sightings,
   stream: Stream,
   { notices, earlier }: Missed,
   badge: { unseen: number; revision: number },
@@ -55,6 +57,7 @@ export function writeNotices(
       stream.connection.send(isQuiet(notice) ? "inbox" : "toast", noticeFrame(stream.locale, notice, badge));
     }
   }
+  for (const { seq } of notices) sightings.written(stream.userId, seq, false);
   stream.cursor = last;
 }
 

@@ -17,6 +17,7 @@ import { createMarket, type MarketCards } from "./market.ts";
 import { createOversight } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 import { RecentEvents } from "./recent.ts";
+import { createSightings, type Sightings } from "./sightings.ts";
 import { type Person, type Stream, subscribedPerson } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
 
@@ -44,6 +45,7 @@ export class Hub {
   /** Those for which something waits that their readers have not taken yet. */
   readonly lagging = new Set<Connection>();
   readonly talks: Conversations;
+  readonly sightings: Sightings;
   readonly #admins = new Set<Stream>();
   readonly #parts: HubParts;
   readonly #market: ReturnType<typeof createMarket>;
@@ -59,6 +61,7 @@ export class Hub {
     this.#market = createMarket(parts, this.streams);
     this.#oversight = createOversight(parts, this.#admins);
     this.talks = createConversations(parts, this.people);
+    this.sightings = createSightings(parts);
     this.#heart = startHeart(this);
     this.#stops = [this.#heart.stop, startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
@@ -112,7 +115,7 @@ export class Hub {
 
   /** Brings a stream up to date; a database that is away is asked again by the next sweep. */
   async catchUp(person: Person, stream: Stream): Promise<void> {
-    await catchUp(this.#parts, person, stream).catch((error) => {
+    await catchUp({ ...this.#parts, sightings: this.sightings }, person, stream).catch((error) => {
       this.#parts.log.warn({ err: error }, "a stream could not be brought up to date yet");
     });
   }
@@ -138,6 +141,7 @@ export class Hub {
     for (const stop of this.#stops) stop();
     const delay = () => 500 + Math.floor(Math.random() * 4500);
     await endInWaves(this.streams, ms, (stream) => this.end(stream, "deploy", undefined, delay()));
+    await this.sightings.stop();
   }
 
   /** What changed and happened while the bus did not tell of it, because it or a bell-ringer was away. */
@@ -172,8 +176,9 @@ export class Hub {
     else void showMarks(this.#parts.db, person, message);
   }
 
-  #hearNews({ event, rings }: News): void {
+  #hearNews({ event, rings, at }: News): void {
     if (event) this.#hearEvent(event);
+    if (event && at) this.sightings.published(event.id, at);
     this.#ringFor(rings);
   }
 
@@ -197,6 +202,7 @@ export class Hub {
       else {
         stream.cursor = ring.seq;
         stream.connection.send(ring.quiet ? "inbox" : "toast", bytes);
+        this.sightings.written(ring.userId, ring.seq, true);
         this.#observe(ring.eventId);
       }
     }

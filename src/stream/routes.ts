@@ -1,6 +1,6 @@
-import { type Request, type RequestHandler, type Response, Router } from "express";
+import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Kysely } from "kysely";
-import { allow, ownListenersOnly, viewerOf } from "../access.ts";
+import { allow, ownListenersOnly, ownRequestsOnly, viewerOf } from "../access.ts";
 import type { ReadSession } from "../accounts/session-reader.ts";
 import { addressOf } from "../address.ts";
 import type { Config } from "../config.ts";
@@ -33,6 +33,13 @@ type Parts = {
 
 const helloFrame = framed("hello");
 
+const beacons = express.urlencoded({ extended: false, limit: "4kb", parameterLimit: 2 });
+const BEACONS = [
+  ["shown", false],
+  ["late", true],
+] as const;
+const PAINTED = /\b(\d{1,15}):(\d{1,7})\b/g;
+
 type Joined = { person: Person; stream: Stream };
 
 /**
@@ -46,6 +53,8 @@ export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
   router.get("/stream", whereThereIsRoom(parts), ours, ...session, allow("signed-in"), (req, res) =>
     openStream(parts, openings, req, res),
   );
+  const own = ownRequestsOnly(parts.config.appOrigin);
+  router.post("/stream/shown", own, beacons, ...session, allow("signed-in"), (req, res) => noteShown(parts, req, res));
   router.get("/stream/fallback", ours, ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
 }
@@ -111,7 +120,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   connection.open();
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
-  if (missed) writeNotices(stream, missed, person);
+  if (missed) writeNotices(hub.sightings, stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
   if (log) connection.send("oversight", frame("oversight", log));
@@ -150,6 +159,17 @@ function busy(res: Response, status = 503): void {
     .status(status)
     .set("Retry-After", String(1 + Math.floor(Math.random() * 5)))
     .end();
+}
+
+/** What a browser has painted since it last said so: "12:340 13:20", numbers with how many ms ago; `late` those that waited. */
+function noteShown({ hub }: Parts, req: Request, res: Response): void {
+  const { id } = viewerOf(req);
+  for (const [name, late] of BEACONS) {
+    for (const [, seq, ago] of String(req.body?.[name] ?? "").matchAll(PAINTED)) {
+      hub.sightings.shown(id, Number(seq), { ago: Number(ago), late });
+    }
+  }
+  res.status(204).end();
 }
 
 async function answerPoll(parts: Parts, req: Request, res: Response): Promise<void> {

@@ -40,6 +40,7 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "GET /metrics": nobody,
   "GET /stream": members,
   "GET /stream/fallback": members,
+  "POST /stream/shown": members,
   "GET /": everybody,
   "GET /sign-up": everybody,
   "POST /sign-up": everybody,
