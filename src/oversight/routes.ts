@@ -2,6 +2,7 @@ import { Router } from "express";
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
+import { addEventRoutes } from "./event-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { addLogRoutes } from "./log-routes.ts";
 
@@ -9,6 +10,7 @@ import { addLogRoutes } from "./log-routes.ts";
 export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
   const router = Router();
   addLogRoutes(router, db);
+  addEventRoutes(router, db);
   addJobRoutes(router, db, log);
   return router;
 }
