@@ -7,7 +7,7 @@ import { createBus } from "../src/bus.ts";
 import { createDb, createPool } from "../src/db.ts";
 import { conversationReads } from "../src/marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "../src/marketplace/listings.ts";
-import { createMetrics } from "../src/metrics.ts";
+import { createMetrics, type Metrics } from "../src/metrics.ts";
 import { Hub } from "../src/stream/hub.ts";
 import { createReads } from "../src/stream/reads.ts";
 import type { Stream } from "../src/stream/stream.ts";
@@ -22,6 +22,7 @@ export type TestServer = {
   /** Its only hub, or with two web processes one of them. */
   hub: Hub;
   hubs: Hub[];
+  metrics: Metrics[];
   /** The live streams of all hubs. */
   streams(): Stream[];
   /** Signs in through the form. @returns the cookie */
@@ -49,7 +50,7 @@ export async function serve(world: World): Promise<TestServer> {
 }
 
 type Parts = Pick<World, "config" | "pool" | "db" | "bus" | "log" | "hashCost">;
-type Web = { port: number; hub: Hub; close(): Promise<void> };
+type Web = { port: number; hub: Hub; metrics: Metrics; close(): Promise<void> };
 
 async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web> {
   const { db, bus, log, end } = parts;
@@ -69,6 +70,7 @@ async function listen(parts: Parts & { end?: () => Promise<void> }): Promise<Web
   return {
     port: (server.address() as AddressInfo).port,
     hub,
+    metrics,
     async close() {
       await hub.close(0);
       server.closeAllConnections();
@@ -94,6 +96,7 @@ function testServer(webs: Web[], router?: { url: string; close(): Promise<void> 
     url,
     hub: first.hub,
     hubs: webs.map(({ hub }) => hub),
+    metrics: webs.map(({ metrics }) => metrics),
     streams: () => webs.flatMap(({ hub }) => [...hub.streams]),
     post: (path, cookie, fields, headers) => postForm(url + path, cookie, fields, headers),
     signIn: (person) => signIn(url, person),

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { releaseListing, reserveListing } from "../../src/marketplace/reservations.ts";
@@ -121,6 +122,23 @@ test("market: a burst is at most four messages a second, and the latest state wi
   const seconds = (Date.now() - began) / 1000;
   const messages = otto.events.filter(named("market"));
   expect(messages.length).toBeLessThanOrEqual(Math.ceil(seconds * 4) + 1);
+});
+
+test("oversight: of more than two hundred missed events an admin's page is told to read itself again, of fewer each is told", async () => {
+  const since = new Date().toISOString();
+  const missed = async () => {
+    const stream = await server.stream(cookies.ada, `?since=${since}`);
+    const { data } = await stream.next(named("oversight"));
+    stream.close();
+    return data;
+  };
+  expect(await missed()).toContain(listing.title);
+  await sql`
+    insert into events (kind, listing_id, data, delivered_at)
+    select 'listing_withdrawn', ${listing.id}, '{"title":"Gone","sellerId":1}', now() from generate_series(1, 201)
+  `.execute(world.db);
+  expect(await missed()).toMatch(/id="reread"/);
+  await world.db.deleteFrom("events").where("kind", "=", "listing_withdrawn").execute();
 });
 
 test("oversight: an admin sees every event as it happens; nobody else gets one", async () => {
