@@ -39,6 +39,7 @@ const variables = z.object({
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be a level such as info or warn")
     .default("info"),
+  RELEASE: z.string().max(60, "may have 60 characters at the most").optional(),
   METRICS_TOKEN: z.string().min(16, "needs 16 characters at least").optional(),
   STREAM_MAX_PER_USER: whole(1, 1000).default(10),
   STREAM_MAX: whole(1, 1_000_000).default(20_000),
@@ -120,6 +121,7 @@ function settings(env: z.output<typeof variables>) {
     webConcurrency: env.WEB_CONCURRENCY,
     workerConcurrency: env.WORKER_CONCURRENCY,
     logLevel: env.LOG_LEVEL,
+    release: env.RELEASE ?? "unnamed",
     metricsToken: env.METRICS_TOKEN,
     streamMaxPerUser: env.STREAM_MAX_PER_USER,
     streamMax: env.STREAM_MAX,

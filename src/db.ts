@@ -144,6 +144,25 @@ export interface Database {
     details: ColumnType<Record<string, unknown>, string, never>;
   };
   mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
+  pulses: {
+    process: string;
+    minute: Date;
+    kind: "web" | "worker";
+    release: string;
+    host: string;
+    pid: number;
+    started_at: Date;
+    at: Date;
+    ended: Given<boolean>;
+    bus_up: boolean;
+    streams: ColumnType<Partial<Record<Role, number>>, string, string>;
+    polling: number;
+    /** How many were written to a stream, and shown on a screen, within each bound of DELIVERY_SECONDS, and beyond. */
+    written: number[];
+    shown: number[];
+    catchups: number;
+    cuts: number;
+  };
 }
 
 /** The database, or a transaction in it: what every query function takes first. */

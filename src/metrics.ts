@@ -2,7 +2,14 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-const DELIVERY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** The upper bounds of what delivery is measured by, in seconds. What we promise, half a second, is one of them. */
+export const DELIVERY_SECONDS = [
+  ...[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5],
+  ...[0.75, 1, 2.5, 5, 10],
+];
+
+// Somebody who polls does so every ten seconds.
+const POLLING_MS = 25_000;
 
 /**
  * The figures of one web process, with Node's own, in a registry of their own. `jobs` and `busUp` are set anew by
@@ -24,8 +31,22 @@ export function createMetrics() {
       for (const [event, count] of Object.entries(sent)) this.inc({ event }, count);
     },
   });
+  const polled = new Map<number, number>();
   return {
     registry,
+    /** Somebody's page asks instead of listening. */
+    polled(userId: number): void {
+      polled.set(userId, Date.now());
+    },
+    polling: new Gauge({
+      name: "stockbell_polling_clients",
+      help: "People whose pages have asked within half a minute because they cannot listen",
+      registers,
+      collect() {
+        for (const [id, at] of polled) if (at < Date.now() - POLLING_MS) polled.delete(id);
+        this.set(polled.size);
+      },
+    }),
     streams: new Gauge({
       name: "stockbell_streams",
       help: "Streams open now, by the role of their person",

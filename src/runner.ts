@@ -8,6 +8,7 @@ import { createLog, type Log } from "./log.ts";
 import { quietLogger } from "./migrate.ts";
 import { watchForStragglers } from "./notifications/stragglers.ts";
 import { stopOnSignal } from "./process.ts";
+import { startPulse } from "./pulse.ts";
 import { createTasks, taskList } from "./tasks.ts";
 
 type Parts = { config: Config; bus: Bus; log: Log };
@@ -26,6 +27,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
   const tasks = createTasks({ db, bus, log });
   const fellows = watchFellows(pool, log);
   const stragglers = watchForStragglers({ db, log }, (eventId) => tasks.deliver_event({ eventId }, 1));
+  const pulse = startPulse({ db, log, bus, release: config.release }, "worker");
   let stopping = false;
   let runner = await start();
 
@@ -33,7 +35,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
     async stop() {
       stopping = true;
       await atMost(FINISH_MS, Promise.all([runner.stop(), stragglers.stop()]));
-      await atMost(1000, fellows.stop());
+      await atMost(1000, Promise.all([fellows.stop(), pulse.stop()]));
       await atMost(500, db.destroy());
     },
   };

@@ -10,8 +10,10 @@ import { createLog, type Log } from "./log.ts";
 import { conversationReads } from "./marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "./marketplace/listings.ts";
 import { createMetrics } from "./metrics.ts";
+import { pushHealth } from "./oversight/health-push.ts";
 import { isPassing } from "./passing.ts";
 import { stopOnSignal } from "./process.ts";
+import { startPulse } from "./pulse.ts";
 import { Hub } from "./stream/hub.ts";
 import { createReads } from "./stream/reads.ts";
 
@@ -48,6 +50,8 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
   const reads = createReads(db);
   const hub = new Hub({ db, bus, log, metrics, cards, talks: conversationReads(db), reads });
   await hub.start();
+  const pulse = startPulse({ db, log, bus, release: config.release }, "web", metrics);
+  const stopPushing = pushHealth(hub, db, log);
   const server = createServer(LIMITS, createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
@@ -60,10 +64,12 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
     async stop() {
       // Takes no more. HTTP's own way would cut what it takes for idle, which is what streams are to it.
       const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+      stopPushing();
       await hub.close(hub.streams.size < FEW ? 0 : DRAIN_MS);
       server.closeIdleConnections();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000))]);
       server.closeAllConnections();
+      await pulse.stop();
       await db.destroy();
       // Kysely leaves alone a pool that it has never used.
       if (!pool.ended) await pool.end();

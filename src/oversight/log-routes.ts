@@ -6,7 +6,8 @@ import { InvalidError } from "../errors.ts";
 import { peopleIn } from "../events/people.ts";
 import { happenedIn, kinds } from "../notifications/kinds.ts";
 import { countFailedJobs } from "../queue.ts";
-import { sendPage } from "../views.ts";
+import { localeOf, sendPage } from "../views.ts";
+import { healthView } from "./health-view.ts";
 import { type Found, findPeople, findTitled, readLog } from "./log.ts";
 import { type LogFilter, logAddress, parseLogFilter } from "./log-filter.ts";
 
@@ -31,6 +32,7 @@ export function addLogRoutes(router: Router, db: Kysely<Database>): void {
       events,
       next: found.length > PAGE ? (events.at(-1)?.id ?? null) : null,
       failed: await countFailedJobs(db),
+      fares: (await healthView(db))(localeOf(req)),
       kinds: Object.entries(kinds).map(([value, { happened }]) => ({ value, text: happened })),
       to: (change: Partial<LogFilter>) => logAddress({ ...filter, before: null, ...change }),
       happenedIn,

@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
 import { addEventRoutes } from "./event-routes.ts";
+import { addHealthRoutes } from "./health-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { addLogRoutes } from "./log-routes.ts";
 
@@ -11,6 +12,7 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
   const router = Router();
   addLogRoutes(router, db);
   addEventRoutes(router, db);
+  addHealthRoutes(router, db);
   addJobRoutes(router, db, log);
   return router;
 }

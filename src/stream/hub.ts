@@ -144,6 +144,15 @@ export class Hub {
     await this.sightings.stop();
   }
 
+  get hasAdmins(): boolean {
+    return this.#admins.size > 0;
+  }
+
+  /** Sends a fragment to every admin who is connected here. @param fragmentIn makes it in a locale */
+  tellAdmins(fragmentIn: (locale: string) => string): void {
+    this.#oversight.tell(fragmentIn);
+  }
+
   /** What changed and happened while the bus did not tell of it, because it or a bell-ringer was away. */
   async showChangesSince(since: Date): Promise<void> {
     if (this.streams.size === 0) return;

@@ -24,12 +24,13 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
     happened(event: LoggedEvent): void {
       show([event]);
     },
+    tell,
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
       if (admins.size === 0) return;
       const events = await readSince(db, since, MOST_AT_ONCE + 1);
       const news = events.filter(({ id }) => shown[id % SHOWN] !== id);
-      if (news.length > MOST_AT_ONCE) forEachAdmin((locale) => frame("oversight", reread(locale)));
+      if (news.length > MOST_AT_ONCE) tell(reread);
       show(news);
     },
   };
@@ -37,11 +38,13 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
     for (const { id } of events) shown[id % SHOWN] = id;
-    forEachAdmin((locale) => frame("oversight", oversightFragment(locale, events)));
+    tell((locale) => oversightFragment(locale, events));
   }
 
-  function forEachAdmin(frameIn: (locale: string) => string): void {
-    for (const { opened, connection, locale } of admins) if (opened) connection.send("oversight", frameIn(locale));
+  function tell(fragmentIn: (locale: string) => string): void {
+    for (const { opened, connection, locale } of admins) {
+      if (opened) connection.send("oversight", frame("oversight", fragmentIn(locale)));
+    }
   }
 }
 

@@ -174,6 +174,7 @@ function noteShown({ hub }: Parts, req: Request, res: Response): void {
 
 async function answerPoll(parts: Parts, req: Request, res: Response): Promise<void> {
   const viewer = viewerOf(req);
+  parts.metrics.polled(viewer.id);
   const at = new Date();
   const head = await parts.reads.head(viewer.id);
   const html = await missedFragment(parts, { userId: viewer.id, role: viewer.role }, localeOf(req), {

@@ -1,0 +1,29 @@
+import type { Db } from "../db.ts";
+import { chartOf } from "./charts.ts";
+import { durationIn } from "./durations.ts";
+import { PROMISE, readHealth } from "./health.ts";
+
+/** How everything fares, read once, and as the views of a locale need it. */
+export async function healthView(db: Db) {
+  const health = await readHealth(db);
+  const chart = chartOf(health.minutes, PROMISE.seconds);
+  return (locale: string) => {
+    const duration = durationIn(locale);
+    const shares = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+    return {
+      health,
+      chart,
+      promise: PROMISE,
+      version: Date.now(),
+      duration,
+      share: (of: number) => shares.format(of),
+      /** A time in seconds, in words. */
+      took: (seconds: number | null) =>
+        seconds === null
+          ? "–"
+          : seconds === Number.POSITIVE_INFINITY
+            ? `over ${duration(10_000)}`
+            : duration(seconds * 1000),
+    };
+  };
+}
