@@ -9,6 +9,7 @@ import { happenedIn } from "../notifications/kinds.ts";
 import { countFailedJobs } from "../queue.ts";
 import { sendPage } from "../views.ts";
 import { addJobRoutes } from "./job-routes.ts";
+import { addPeopleRoutes } from "./people-routes.ts";
 
 const PAGE = 50;
 const query = z.object({ before: z.coerce.number().int().positive().nullable().catch(null) });
@@ -28,6 +29,7 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
     const next = found.length > PAGE ? events.at(-1)?.id : null;
     sendPage(req, res, "oversight/log", { events, before, next, failed, happenedIn });
   });
+  addPeopleRoutes(router, db, log);
   addJobRoutes(router, db, log);
   return router;
 }
