@@ -42,7 +42,14 @@ export async function browse(db: Db, viewer: Actor, filter: Filter): Promise<Pag
 /** The address of a search, with what is not "all the same" in it. */
 export function addressOf(filter: Filter, page = 1): string {
   const { q, category, status, sort, mine, seller } = filter;
-  const given = { mine: mine ? "1" : "", seller: seller === null ? "" : String(seller), q, category, status, sort: sort === "newest" ? "" : sort };
+  const given = {
+    mine: mine ? "1" : "",
+    seller: seller === null ? "" : String(seller),
+    q,
+    category,
+    status,
+    sort: sort === "newest" ? "" : sort,
+  };
   const parameters = new URLSearchParams(Object.entries(given).filter(([, value]) => value !== ""));
   if (page > 1) parameters.set("page", String(page));
   return parameters.size > 0 ? `/listings?${parameters}` : "/listings";
