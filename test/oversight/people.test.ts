@@ -242,7 +242,7 @@ test.each([true, false])(
     expect(await page.locator(`#person[data-status="active"]`).count()).toBe(1);
     await page.locator(".error-summary a").press("Enter");
     await page.locator("#suspension-reason").press("End");
-  await page.locator("#suspension-reason").pressSequentially("t paid for three lots");
+    await page.locator("#suspension-reason").pressSequentially("t paid for three lots");
     await page.getByRole("button", { name: "Suspend Kay Board" }).press("Enter");
     await page.waitForSelector(`#person[data-status="suspended"]`);
     expect((await page.locator(":focus").innerText()).trim()).toMatch(/^Kay Board is suspended/);
