@@ -17,7 +17,20 @@ const everyPage: [Person | null, string[]][] = [
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/10", "/listings/new", "/listings/1/edit"]],
   ["sol", ["/enquiries", "/notifications"]],
   ["rita", ["/", "/listings/24"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/listings/5", "/enquiries", "/enquiries/1", "/notifications"]],
+  [
+    "ada",
+    [
+      "/oversight",
+      "/oversight/jobs",
+      "/oversight/people",
+      "/oversight/people?q=nobody-like-it",
+      "/listings/5",
+      "/enquiries",
+      "/enquiries/1",
+      "/notifications",
+    ],
+  ],
+  ["ada", ["/oversight/people/1", "/oversight/people/3", "/oversight/people/5", "/listings?seller=3&status=sold"]],
 ];
 
 /** All pages of the demo. */
@@ -54,6 +67,11 @@ export const fragments: Ask[] = [
   { who: "sol", path: "/listings/3/release", form: { version: "2" } },
   { who: "sol", path: "/listings/3/withdrawal", form: { version: "3" } },
   { who: "sol", path: "/listings/3/relisting", form: { version: "4" } },
+  ...["suspension", "suspension", "reinstatement", "role", "sessions/end"].map((measure) => ({
+    who: "ada" as const,
+    path: `/oversight/people/2/${measure}`,
+    form: { reason: "To see what comes of it" },
+  })),
 ];
 
 /** @returns the answer's status and markup */

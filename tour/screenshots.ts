@@ -37,6 +37,8 @@ const shots: Shot[] = [
   ["reserve", "sol", "/listings/1", ["wide-dark"], openReserve],
   ["enquiries", "sol", "/enquiries", ["phone"]],
   ["oversight", "ada", "/oversight", ["wide", "phone-dark"]],
+  ["person", "ada", "/oversight/people/4", ["wide"], openSuspension],
+  ["people", "ada", "/oversight/people", ["phone-dark"]],
   ["not-found", "bea", "/listings/999999", ["phone-dark"]],
   ["interrupted", "bea", "/listings", ["wide"], goAway],
 ];
@@ -98,6 +100,11 @@ async function openReason(page: Page): Promise<void> {
 
 async function openReserve(page: Page): Promise<void> {
   await page.getByText("Reserve for a buyer").click();
+}
+
+async function openSuspension(page: Page): Promise<void> {
+  await page.getByText("Suspend…").click();
+  await page.getByLabel("Reason").fill("Sells what is not there: three buyers wrote of it");
 }
 
 /** Nothing answers any more: for the last picture. */

@@ -68,7 +68,6 @@ export async function isKnownAddress(db: Db, userId: number, address: string): P
 
 const KNOWN_DAYS = 90;
 
-// As the person reads it whose account it is.
 const IN_WORDS: Record<SecurityAction, string> = {
   account_created: "The account was created",
   signed_in: "Signed in",
@@ -83,18 +82,28 @@ const IN_WORDS: Record<SecurityAction, string> = {
   reinstated: "The account was reinstated",
 };
 
+/** What happened, as the person reads it whose account it is, and admins. */
+export function inWords(action: string, details: Record<string, unknown>): string {
+  if (action === "role_changed" && typeof details.role === "string") return `The role was changed to ${details.role}`;
+  // One that its owner ends is one of several; an admin, who says why, ends all of them.
+  if (action === "session_ended" && "reason" in details) return "All sessions were ended";
+  if (action === "sign_in_refused" && details.because === "suspended")
+    return "Somebody typed the right password while the account was suspended";
+  return IN_WORDS[action as SecurityAction] ?? action;
+}
+
 /** What happened to a person's account of late, in words, the latest first; and from where, unless an admin did it. */
 export async function findOwnSecurityEvents(db: Db, userId: number, limit: number) {
   const rows = await db
     .selectFrom("audit_log")
-    .select(["at", "action", "address", "actor_id as actorId"])
+    .select(["at", "action", "address", "actor_id as actorId", "details"])
     .where("subject_id", "=", userId)
     .orderBy("id", "desc")
     .limit(limit)
     .execute();
-  return rows.map(({ at, action, address, actorId }) => ({
+  return rows.map(({ at, action, address, actorId, details }) => ({
     at,
     address: actorId === null || actorId === userId ? address : null,
-    words: IN_WORDS[action as SecurityAction] ?? action,
+    words: inWords(action, details),
   }));
 }

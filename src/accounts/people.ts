@@ -2,7 +2,7 @@ import type { Request } from "express";
 import type { Kysely } from "kysely";
 import type { Viewer } from "../access.ts";
 import type { Database, Role, Trx } from "../db.ts";
-import { ConflictError, NotFoundError } from "../errors.ts";
+import { ConflictError, ForbiddenError, NotFoundError } from "../errors.ts";
 import { rightsHaveChanged } from "../rights-lock.ts";
 import { recordSecurityEvent, type SecurityAction } from "./audit.ts";
 import { endAllSessions } from "./own-sessions.ts";
@@ -73,17 +73,24 @@ export async function endSessionsOf(parts: Parts, { userId, reason }: Measure): 
 
 type Done = { action: SecurityAction; details: Record<string, string> };
 
-/** The person's row is held meanwhile, so of two admins at once the second sees what the first has done. */
+/**
+ * The rows of both are held meanwhile, so of two admins at once the second sees what the first has done: also when it
+ * was done to the second, or two who take each other's role away would leave nobody.
+ * @throws NotFoundError, ConflictError; ForbiddenError when the admin is none any more
+ */
 async function change({ db, req, admin }: Parts, userId: number, act: (trx: Trx) => Promise<Done>): Promise<void> {
   if (userId === admin.id) throw new ConflictError("You cannot do this to your own account.");
   await db.transaction().execute(async (trx) => {
-    const found = await trx
+    const held = await trx
       .selectFrom("users")
-      .select("id")
-      .where("id", "=", userId)
+      .select(["id", "role", "status"])
+      .where("id", "in", [userId, admin.id])
+      .orderBy("id")
       .forNoKeyUpdate()
-      .executeTakeFirst();
-    if (!found) throw new NotFoundError();
+      .execute();
+    const actor = held.find(({ id }) => id === admin.id);
+    if (actor?.role !== "admin" || actor.status !== "active") throw new ForbiddenError();
+    if (!held.some(({ id }) => id === userId)) throw new NotFoundError();
     const done = await act(trx);
     await recordSecurityEvent(trx, req, { ...done, actorId: admin.id, subjectId: userId });
     await rightsHaveChanged(trx);

@@ -6,7 +6,7 @@ import { type Actor, type ListingView, readListings } from "./listings.ts";
 
 export const PAGE_SIZE = 24;
 
-/** What a reader wants to see; "" where it is all the same to them. `mine` is a seller's own stock. */
+/** What a reader wants to see; "" where it is all the same to them. `mine` is a seller's own stock, `seller` anybody's. */
 export type Filter = z.output<typeof filterForm>;
 
 export type Page = { listings: ListingView[]; total: number; page: number; pages: number };
@@ -41,8 +41,15 @@ export async function browse(db: Db, viewer: Actor, filter: Filter): Promise<Pag
 
 /** The address of a search, with what is not "all the same" in it. */
 export function addressOf(filter: Filter, page = 1): string {
-  const { q, category, status, sort, mine } = filter;
-  const given = { mine: mine ? "1" : "", q, category, status, sort: sort === "newest" ? "" : sort };
+  const { q, category, status, sort, mine, seller } = filter;
+  const given = {
+    mine: mine ? "1" : "",
+    seller: seller === null ? "" : String(seller),
+    q,
+    category,
+    status,
+    sort: sort === "newest" ? "" : sort,
+  };
   const parameters = new URLSearchParams(Object.entries(given).filter(([, value]) => value !== ""));
   if (page > 1) parameters.set("page", String(page));
   return parameters.size > 0 ? `/listings?${parameters}` : "/listings";
@@ -63,6 +70,7 @@ const filterForm = z.object({
     .literal("1")
     .transform(() => true)
     .catch(false),
+  seller: z.coerce.number().int().min(1).max(1e15).nullable().catch(null),
 });
 
 // Prices are compared by their face value: minor units mean different things in different currencies.
@@ -75,9 +83,10 @@ const orders = {
   quantity: sql`listings.quantity desc`,
 } satisfies Record<Sort, RawBuilder<unknown>>;
 
-function conditionsOf(viewer: Actor, { q, category, status, mine }: Filter): RawBuilder<unknown>[] {
+function conditionsOf(viewer: Actor, { q, category, status, mine, seller }: Filter): RawBuilder<unknown>[] {
   const conditions = [visibleTo(viewer)];
   if (mine) conditions.push(sql`listings.seller_id = ${viewer.id}`);
+  if (seller !== null) conditions.push(sql`listings.seller_id = ${seller}`);
   if (category) conditions.push(sql`listings.category = ${category}`);
   if (status) conditions.push(sql`listings.status = ${status}`);
   if (q) conditions.push(sql`listings.search @@ ${wordsOf(q)}`);

@@ -21,6 +21,7 @@ export function addListingRoutes(router: Router, db: Kysely<Database>): void {
     const viewer = viewerOf(req);
     const filter = parseFilter(req.query);
     if (viewer.role !== "seller") filter.mine = false;
+    if (viewer.role !== "admin") filter.seller = null;
     const found = await browse(db, viewer, filter);
     const at = (page: number) => (page >= 1 && page <= found.pages ? addressOf(filter, page) : undefined);
     const pager = { previous: at(found.page - 1), next: at(found.page + 1) };

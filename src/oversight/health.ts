@@ -29,8 +29,6 @@ export type Process = {
   silent: boolean;
 };
 
-export type Health = Awaited<ReturnType<typeof readHealth>>;
-
 /** How everything fares now, over the last hour, and of the promise over the last day; times in seconds. */
 export async function readHealth(db: Db) {
   const [rows, processes, day, queue] = await Promise.all([

@@ -1,10 +1,10 @@
 import { sql } from "kysely";
-import type { Db, Role } from "../db.ts";
+import type { Db } from "../db.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import type { LogFilter } from "./log-filter.ts";
 
 /** A person or a listing that the log can be narrowed to. */
-export type Named = { id: number; name: string; more: string };
+type Named = { id: number; name: string; more: string };
 /** What a filter's words lead to: one, or several to choose from, or none; null where nothing was asked. */
 export type Found = Named[] | null;
 
@@ -65,9 +65,6 @@ export async function readLog(db: Db, filter: Narrowed, limit: number): Promise<
     .execute();
   return rows as LoggedEvent[];
 }
-
-/** Whoever may be asked about as an admin sees them. */
-export type Person = { id: number; name: string; company: string; email: string; role: Role };
 
 function idIn(asked: string): number {
   const id = /^#?([1-9]\d{0,14})$/.exec(asked)?.[1];

@@ -6,13 +6,15 @@ import { addEventRoutes } from "./event-routes.ts";
 import { addHealthRoutes } from "./health-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { addLogRoutes } from "./log-routes.ts";
+import { addPeopleRoutes } from "./people-routes.ts";
 
-/** The admins' view of everything that happens: the event log itself, and the jobs that fail. */
+/** The admins' view of everything: what happens, who hears of it, how all fares, who there is, and what is stuck. */
 export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
   const router = Router();
   addLogRoutes(router, db);
   addEventRoutes(router, db);
   addHealthRoutes(router, db);
+  addPeopleRoutes(router, db, log);
   addJobRoutes(router, db, log);
   return router;
 }

@@ -31,7 +31,7 @@ export async function createVisitors() {
   const withdrawn = await publishedListing(db, sol);
   await withdrawListing(db, sol, withdrawn);
   const objects: Objects = {
-    ...{ listing: listing.id, withdrawn: withdrawn.id, thread, session: "" },
+    ...{ listing: listing.id, withdrawn: withdrawn.id, thread, session: "", person: bea.id },
     ...{ job: await failedJob(db, listing.id), nothing: 987_654_321 },
   };
   const served = await listen(site.app);

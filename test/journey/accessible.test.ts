@@ -57,7 +57,7 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
     ],
   ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/listings/new"]],
+  ["ada", ["/oversight", "/oversight/jobs", "/oversight/people", "/oversight/people/1", "/listings/new"]],
 ];
 
 test.each(visits)(
@@ -97,7 +97,7 @@ test("U-10: axe finds nothing wrong with an open reason in the inbox, nor with w
 
 type State = {
   name: string;
-  who: "nia" | "bea" | "sol" | "";
+  who: "nia" | "bea" | "sol" | "ada" | "";
   path: string;
   forced?: true;
   reach?: (page: Page) => Promise<unknown>;
@@ -125,6 +125,8 @@ const states: State[] = [
   },
   { name: "an open form in a listing", who: "sol", path: "/listings/1", reach: open("Reserve") },
   { name: "an open question", who: "sol", path: "/listings/1", reach: open("Withdraw") },
+  { name: "a suspension asked about", who: "ada", path: "/oversight/people/4", reach: open("Suspend") },
+  { name: "a role refused", who: "ada", path: "/oversight/people/4", reach: (page) => refusedRole(page) },
   { name: "a reservation being extended", who: "sol", path: "/listings/5", reach: (page) => extend(page) },
   { name: "another role's page", who: "bea", path: "/oversight" },
   { name: "nothing there", who: "sol", path: "/listings/99999" },
@@ -186,6 +188,12 @@ async function signedOut(page: Page): Promise<void> {
   await other.getByRole("button", { name: "Sign out" }).first().click();
   await page.waitForSelector("#alerts p");
   await other.close();
+}
+
+async function refusedRole(page: Page): Promise<void> {
+  await page.locator("summary", { hasText: "Change the role" }).click();
+  await page.getByRole("button", { name: "Change the role of" }).click();
+  await page.waitForSelector(".error-summary:focus");
 }
 
 async function extend(page: Page): Promise<void> {

@@ -166,6 +166,7 @@ test("the address of a search leads to the same search", () => {
     status: "sold",
     sort: "price_up",
     mine: "1",
+    seller: "7",
     page: "4",
   });
   const address = new URL(addressOf(filter, 4), "http://host");

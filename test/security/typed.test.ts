@@ -1,6 +1,8 @@
+import type { Request } from "express";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import { endSessionsOf } from "../../src/accounts/people.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import { findListings } from "../../src/marketplace/listings.ts";
 import { updateListing } from "../../src/marketplace/publishing.ts";
@@ -39,6 +41,7 @@ async function lotOf(payload: string): Promise<Lot> {
   const { id: listing } = await publishedListing(db, seller, words);
   await watchListing(db, cast.bea, listing);
   const thread = await enquire(db, buyer, listing, payload);
+  await endSessionsOf({ db, req: {} as Request, admin: cast.ada }, { userId: seller.id, reason: payload });
   await reply(db, seller, await enquire(db, cast.bea, listing, payload), payload);
   return { payload, seller, buyer, listing, thread };
 }
@@ -59,7 +62,7 @@ async function watch(page: Page): Promise<{ asked: string[]; said: string[] }> {
 }
 
 // Words that are said, and the address of the next page of a search, where they are encoded.
-const FINE = `name === "value" || name === "aria-label" || (name === "href" && /^\\/listings\\?[\\w%.*+&=-]+$/.test(value))`;
+const FINE = `name === "value" || name === "aria-label" || (name === "href" && /^\\/(listings|oversight\\/people)\\?[\\w%.*+&=-]+$/.test(value))`;
 /** Attributes and elements that were made of what somebody typed, in a page or in markup that is given. */
 const MADE = `(html) => {
   const root = html === undefined ? document : new DOMParser().parseFromString(html, "text/html");
@@ -91,6 +94,15 @@ test("S-04: on no page does what a buyer, a seller or an admin reads of others a
   const visits: [Pick<Viewer, "email">, string[]][] = [
     [cast.bea, ["/", "/listings", "/listings?page=2", "/listings?page=3", "/listings?page=4", "/enquiries"]],
     [cast.bea, ["/notifications", "/notifications?by=listing", "/notifications?show=unread&before=30"]],
+    [
+      cast.ada,
+      [
+        "/oversight/people",
+        "/oversight/people?q=zq9",
+        "/oversight/people?before=100",
+        `/oversight/people/${first.seller.id}`,
+      ],
+    ],
     [cast.ada, ["/oversight", "/oversight?before=150", "/listings", "/enquiries", "/enquiries?page=2"]],
     [
       first.seller,
@@ -114,13 +126,15 @@ test("S-04: on no page does what a buyer, a seller or an admin reads of others a
   }
 });
 
-test("S-04: each listing, each conversation and each search says it as text, in its title too", async () => {
+test("S-04: each listing, conversation, person and search says it as text, in its title too", async () => {
   const { page } = await atBrowser(server.url, world.cast.ada);
   await page.goto("/account");
-  const paths = lots.flatMap(({ payload, listing, thread }) => [
+  const paths = lots.flatMap(({ payload, listing, thread, seller }) => [
     `/listings/${listing}`,
     `/enquiries/${thread}`,
     `/listings?${new URLSearchParams({ q: payload })}`,
+    `/oversight/people/${seller.id}`,
+    `/oversight/people?${new URLSearchParams({ q: payload })}`,
   ]);
   const shown = await page.evaluate<{ path: string; made: string[]; title: string }[]>(`Promise.all(
     ${JSON.stringify(paths)}.map(async (path) => {
@@ -128,7 +142,9 @@ test("S-04: each listing, each conversation and each search says it as text, in 
       return { path, made: (${MADE})(html), title: new DOMParser().parseFromString(html, "text/html").title };
     }))`);
   expect(shown.filter(({ made }) => made.length > 0)).toEqual([]);
-  for (const [at, { payload }] of lots.entries()) expect(plain(shown[at * 3]?.title ?? "")).toContain(plain(payload));
+  for (const [at, { payload }] of lots.entries()) {
+    for (const titled of [at * 5, at * 5 + 3]) expect(plain(shown[titled]?.title ?? "")).toContain(plain(payload));
+  }
   await page.context().close();
 });
 
@@ -140,13 +156,14 @@ function plain(words: string): string {
 test("S-04: what is refused comes back into its form as text", async () => {
   const { page } = await atBrowser(server.url, world.cast.sol);
   await page.goto("/account");
-  const cookie = await signIn(server.url, world.cast.sol);
+  const [cookie, adas] = [await signIn(server.url, world.cast.sol), await signIn(server.url, world.cast.ada)];
   const answers = payloads.flatMap((payload) => {
     const stock = { title: payload, description: payload, location: payload, category: payload, unit: payload };
     const person = { name: payload, company: payload, email: payload, role: payload };
     return [
       postForm(`${server.url}/listings`, cookie, { ...stock, price: payload, quantity: payload }),
       postForm(`${server.url}/sign-up`, "", person),
+      postForm(`${server.url}/oversight/people/1/role`, adas, { role: payload, reason: payload }),
     ];
   });
   const pages = await Promise.all(
