@@ -30,6 +30,8 @@ const everyPage: [Person | null, string[]][] = [
       "/notifications",
     ],
   ],
+  ["ada", ["/oversight?kind=listing_sold&person=sol", "/oversight?person=demo", "/oversight?from=never"]],
+  ["ada", ["/oversight/health", "/oversight/events/40", "/oversight/events/40?person=otto"]],
   ["ada", ["/oversight/people/1", "/oversight/people/3", "/oversight/people/5", "/listings?seller=3&status=sold"]],
 ];
 

@@ -13,7 +13,7 @@ type Admins = { readonly hasAdmins: boolean; tellAdmins(fragmentIn: (locale: str
  * all while there are none.
  * @returns stop()
  */
-export function pushHealth(hub: Admins, db: Kysely<Database>, log: Log): () => void {
+export function pushHealth(hub: Admins, db: Kysely<Database>, log: Log, everyMs = PULSE_MS): () => void {
   let reading = false;
   const timer = setInterval(async () => {
     if (reading || !hub.hasAdmins) return;
@@ -26,6 +26,6 @@ export function pushHealth(hub: Admins, db: Kysely<Database>, log: Log): () => v
     } finally {
       reading = false;
     }
-  }, PULSE_MS).unref();
+  }, everyMs).unref();
   return () => clearInterval(timer);
 }

@@ -5,13 +5,14 @@ export const ACTORS = ["anonymous", "suspended", "bea", "otto", "sol", "rita", "
 export type Actor = (typeof ACTORS)[number];
 export type Verdict = "in" | "yes" | "no" | "404";
 
-/** Sol's listing that Bea watches and asked about, another of Sol's that he withdrew, Bea's session, Bea herself, a job that failed, and nothing. */
+/** Sol's listing that Bea watches and asked about, another of Sol's that he withdrew, Bea's session, Bea herself, an event, a job that failed, and nothing. */
 export type Objects = {
   listing: number;
   withdrawn: number;
   thread: number;
   session: string;
   person: number;
+  event: number;
   job: number;
   nothing: number;
 };
@@ -84,6 +85,8 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "GET /notifications/:seq": { nothing: unknownTo.members },
   "POST /notifications/:seq/kind": { nothing: unknownTo.members },
   "GET /oversight": admins,
+  "GET /oversight/health": admins,
+  "GET /oversight/events/:id": { event: admins, nothing: unknownTo.admins },
   "GET /oversight/people": admins,
   "GET /oversight/people/:id": { person: admins, nothing: unknownTo.admins },
   "POST /oversight/people/:id/suspension": { person: admins, nothing: unknownTo.admins },

@@ -30,8 +30,10 @@ export async function createVisitors() {
   const thread = await enquire(db, bea, listing.id, "Is it still there?");
   const withdrawn = await publishedListing(db, sol);
   await withdrawListing(db, sol, withdrawn);
+  const event = await db.selectFrom("events").select("id").limit(1).executeTakeFirstOrThrow();
   const objects: Objects = {
     ...{ listing: listing.id, withdrawn: withdrawn.id, thread, session: "", person: bea.id },
+    event: event.id,
     ...{ job: await failedJob(db, listing.id), nothing: 987_654_321 },
   };
   const served = await listen(site.app);

@@ -35,7 +35,8 @@ const visits: [Who, string[]][] = [
   ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/enquiries/1", "/account"]],
   ["bea", ["/notifications", "/notifications?by=listing", "/notifications/preferences"]],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/oversight/people", "/oversight/people/1", "/oversight/people/4"]],
+  ["ada", ["/oversight", "/oversight?person=demo", "/oversight/health", "/oversight/events/40?person=otto"]],
+  ["ada", ["/oversight/jobs", "/oversight/people", "/oversight/people/1", "/oversight/people/4"]],
 ];
 
 // 320 by 256 is what is left of 1280 by 1024 at 400 %.
