@@ -10,13 +10,17 @@ import { migrationNames } from "./migrations.ts";
 type Parts = {
   config: Pick<Config, "metricsToken">;
   pool: pg.Pool;
-  bus: Pick<Bus, "up">;
+  bus: Pick<Bus, "up" | "deaf" | "roundTripMs">;
   metrics: Metrics;
   /** Says whether the process is on its way out. */
   hub: { readonly closing: boolean };
 };
 
-type Readiness = { database: "ok" | "down"; migrations: "ok" | "behind" | "unknown"; redis: "ok" | "degraded" };
+type Readiness = {
+  database: "ok" | "down";
+  migrations: "ok" | "behind" | "unknown";
+  redis: "ok" | "degraded" | "deaf";
+};
 
 const PATIENCE_MS = 1000;
 
@@ -34,7 +38,8 @@ export function healthRoutes(parts: Parts): Router {
 
   router.get("/readyz", allow("anyone"), async (_req, res) => {
     const readiness = await look(parts, expected);
-    const ready = readiness.database === "ok" && readiness.migrations === "ok" && !parts.hub.closing;
+    const { database, migrations, redis } = readiness;
+    const ready = database === "ok" && migrations === "ok" && redis !== "deaf" && !parts.hub.closing;
     res
       .set("Cache-Control", "no-store")
       .status(ready ? 200 : 503)
@@ -49,9 +54,10 @@ export function healthRoutes(parts: Parts): Router {
   return router;
 }
 
-// Redis away is no reason to send people elsewhere: the others have the same Redis, and Postgres still answers.
+// Redis away is no reason to send people elsewhere: the others have the same Redis, and Postgres still answers. A process
+// that alone does not hear it is one.
 async function look({ pool, bus }: Parts, expected: string[]): Promise<Readiness> {
-  const redis = bus.up ? "ok" : "degraded";
+  const redis = bus.deaf ? "deaf" : bus.up ? "ok" : "degraded";
   try {
     const { rows } = await soon(pool.query<{ name: string }>("select name from kysely_migration"));
     const done = new Set(rows.map((row) => row.name));
@@ -71,6 +77,9 @@ async function answerScrape(parts: Parts, token: string, req: Request, res: Resp
   }
   const { metrics, bus, pool } = parts;
   metrics.busUp.set(bus.up ? 1 : 0);
+  // No figure is better than one from before.
+  if (bus.roundTripMs === undefined) metrics.busRoundTrip.remove();
+  else metrics.busRoundTrip.set(bus.roundTripMs / 1000);
   await countJobs(metrics, pool);
   res
     .set("Cache-Control", "no-store")

@@ -5,7 +5,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 const DELIVERY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * The figures of one web process, with Node's own, in a registry of their own. `jobs` and `busUp` are set anew by
+ * The figures of one web process, with Node's own, in a registry of their own. `jobs`, `busUp` and `busRoundTrip` are set anew by
  * whoever answers a scrape, the others as things happen.
  */
 export function createMetrics() {
@@ -60,5 +60,10 @@ export function createMetrics() {
       registers,
     }),
     busUp: new Gauge({ name: "stockbell_bus_up", help: "1 while messages flow between processes", registers }),
+    busRoundTrip: new Gauge({
+      name: "stockbell_bus_round_trip_seconds",
+      help: "Time until this process last heard what it said to itself through the bus",
+      registers,
+    }),
   };
 }
