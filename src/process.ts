@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { type Config, loadConfig, type ProcessKind } from "./config.ts";
 
 /** One clear line on standard error, and the end of the process with code 1. */
@@ -10,7 +11,9 @@ export function fatal(what: string, error: unknown): never {
 export function configOrExit(kind: ProcessKind): Config {
   try {
     const config = loadConfig(kind);
-    for (const service of config.unverifiedTls) console.error(`Warning: TLS to the ${service} is not verified.`);
+    // Of several web processes the first says it for all.
+    const unverified = cluster.isPrimary ? config.unverifiedTls : [];
+    for (const service of unverified) console.error(`Warning: TLS to the ${service} is not verified.`);
     return config;
   } catch (error) {
     return fatal("Stockbell cannot start", error);

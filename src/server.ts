@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { hasDemoPeople } from "./accounts/users.ts";
 import { createApp } from "./app.ts";
 import { type Bus, createBus } from "./bus.ts";
+import { endWithPrimary } from "./cluster.ts";
 import type { Config } from "./config.ts";
 import { createDb, createPool, type Database } from "./db.ts";
 import type { HearingPace } from "./hearing.ts";
@@ -107,6 +108,7 @@ export async function runWeb(config: Config, pace?: HearingPace): Promise<void> 
     await bus.close();
   });
   endWhenHopeless(bus, log, fail);
+  endWithPrimary(fail);
   await started;
 }
 
