@@ -32,6 +32,9 @@ export function connectRedis(
 function quietly(client: Redis, log: Log): void {
   let said = 0;
   client.on("error", (error: Error) => {
+    // ioredis listens for the first error of a connection only; refused TLS that is given up meanwhile has a second one, which
+    // would end the process.
+    client.stream?.on("error", () => {});
     if (Date.now() - said < 5000) return;
     said = Date.now();
     log.warn({ reason: error.message }, "Redis cannot be reached");

@@ -120,19 +120,20 @@ async function startWeb(redisUrl: string): Promise<TestProcess> {
 }
 
 test("R-05: a process that stays deaf tells its streams when to come back, and ends as one that failed", async () => {
-  ears.letThrough();
-  const web = await startWeb(ears.url);
+  const way = await startDeafening(redis.port);
+  onTestFinished(() => way.proxy.close());
+  const web = await startWeb(way.url);
   const url = web.url ?? "";
   const cookies = await Promise.all([world.cast.bea, world.cast.sol].map((person) => signIn(url, person)));
   const streams = await Promise.all(cookies.map((cookie) => openSse(`${url}/stream`, { cookie })));
   for (const stream of streams) await stream.next(named("heartbeat"), 20_000);
   const began = Date.now();
-  const connections = ears.made();
-  ears.deafen("all");
+  const connections = way.made();
+  way.deafen("all");
   await web.waitForLog(/the bus is deaf/, 20_000);
   const noticed = Date.now() - began;
   expect(await ready(url)).toEqual([503, "deaf"]);
-  const attempts = web.waitForLog(/"level":60.*the bus stays deaf/, 60_000).then(() => ears.made() - connections);
+  const attempts = web.waitForLog(/"level":60.*the bus stays deaf/, 60_000).then(() => way.made() - connections);
   expect(await web.exited).toEqual({ code: 1, signal: null });
   const ended = Date.now() - began;
   for (const stream of streams) {
