@@ -17,6 +17,7 @@ const LONGEST = [
     "start",
     "marketplace/pages",
     "faults/redis-away",
+    "faults/deaf-bus",
     "faults/killed-worker",
   ],
   ...["journey/recovery", "browser/worker", "embedded", "accounts/without-scripts", "stream/ending", "journey/inbox"],

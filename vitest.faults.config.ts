@@ -7,7 +7,7 @@ import { beginningWith } from "./test/sequence.ts";
 const SOAK = "faults/soak";
 const BESIDE_SOAK = [
   ...["network", "clock", "stalled", "poison", "same-event", "aborted", "first-byte", "odd-cursors", "postgres-away"],
-  "redis-away",
+  ...["redis-away", "deaf-bus"],
 ].map((name) => `faults/${name}`);
 const LONG = [SOAK, ...BESIDE_SOAK];
 const files = (names: string[]) => names.map((name) => `test/${name}.test.ts`);

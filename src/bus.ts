@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { Redis } from "ioredis";
 import type { Config } from "./config.ts";
+import { HEARING_PACE, type HearingPace, startHearing } from "./hearing.ts";
 import type { Log } from "./log.ts";
+import { connectRedis } from "./redis.ts";
 import { together } from "./together.ts";
 
 type BusMessage = { channel: string; body: string };
@@ -18,13 +20,22 @@ export interface Bus {
   unsubscribe(channel: string): void;
   onMessage(listener: (channel: string, body: string) => void): void;
   onUp(listener: () => void): void;
+  /** Called when this process has been deaf for so long that only a fresh one may help. */
+  onHopeless(listener: () => void): void;
+  /** Whether what others publish is heard here. */
   readonly up: boolean;
+  /** Redis takes what this process says to itself, and it does not hear it: see hearing.ts. */
+  readonly deaf: boolean;
+  /** How long it last took until it heard itself; undefined while it does not. */
+  readonly roundTripMs: number | undefined;
   close(): Promise<void>;
 }
 
-/** A bus for one process: Redis where REDIS_URL is set, else within the process. */
-export function createBus(config: Pick<Config, "redisUrl" | "redisCa" | "unverifiedTls">, log: Log): Bus {
-  return config.redisUrl ? createRedisBus(config.redisUrl, config, log) : createLocalBus();
+type Settings = Pick<Config, "redisUrl" | "redisCa" | "unverifiedTls">;
+
+/** A bus for one process: Redis where REDIS_URL is set, else within the process. @param pace tests are less patient */
+export function createBus(config: Settings, log: Log, pace: HearingPace = HEARING_PACE): Bus {
+  return config.redisUrl ? createRedisBus(config.redisUrl, config, log, pace) : createLocalBus();
 }
 
 function createLocalBus(): Bus {
@@ -32,6 +43,8 @@ function createLocalBus(): Bus {
   const channels = new Set<string>();
   return {
     up: true,
+    deaf: false,
+    roundTripMs: 0,
     async publish(messages) {
       for (const { channel, body } of messages) {
         if (channels.has(channel)) setImmediate(() => emitter.emit("message", channel, body));
@@ -43,43 +56,49 @@ function createLocalBus(): Bus {
     unsubscribe: (channel) => void channels.delete(channel),
     onMessage: (listener) => void emitter.on("message", listener),
     onUp() {},
+    onHopeless() {},
     async close() {
       emitter.removeAllListeners();
     },
   };
 }
 
-// A Redis that does not answer holds up a job once for so long; then its connection is given up, and until there is a new
-// one every bell fails at once.
-const PATIENCE_MS = 2000;
 const LISTEN_EVERY_MS = 2000;
 
-function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifiedTls">, log: Log): Bus {
+function createRedisBus(url: string, config: Settings, log: Log, pace: HearingPace): Bus {
   // Pub/sub knows no databases, so the address's number is put before each channel: two installations may share a Redis.
   const space = `stockbell${new URL(url).pathname.replace(/^\/0?$/, "")}:`;
-  const options = {
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    connectTimeout: 4000,
-    commandTimeout: PATIENCE_MS,
-    disconnectTimeout: 200,
-    keepAlive: 10_000,
-    retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 1500) * (0.5 + Math.random() / 2),
-    ...tlsOf(url, config),
-  };
-  const publisher = new Redis(url, { ...options, enableAutoPipelining: true });
-  const subscriber = new Redis(url, { ...options, autoResubscribe: false });
+  const publisher = connectRedis(url, config, log, { enableAutoPipelining: true });
+  const subscriber = connectRedis(url, config, log, { autoResubscribe: false });
   const emitter = new EventEmitter().setMaxListeners(0);
-  const channels = new Set<string>();
-  let up = false;
+  const own = `self:${randomUUID()}`;
+  const channels = new Set<string>([own]);
+  let connected = false;
+  const hearing = startHearing(
+    {
+      say: async (body) => void (await Promise.all([publisher.ping(), publisher.publish(space + own, body)])),
+      listens: () => subscriber.status === "ready",
+      listenAnew: hearAnew,
+      speakAnew,
+      onDeaf: () => log.warn("the bus is deaf: Redis takes what this process says to itself, and it does not hear it"),
+      onHearing() {
+        log.info("the bus hears again");
+        emitter.emit("up");
+      },
+      onHopeless: () => emitter.emit("hopeless"),
+    },
+    pace,
+  );
 
   subscriber.on("ready", () => void resubscribe());
   subscriber.on("close", () => {
-    if (up) log.warn("the bus is down");
-    up = false;
+    if (connected && !hearing.silent) log.warn("the bus is down");
+    connected = false;
   });
-  subscriber.on("message", (channel: string, body: string) => {
-    emitter.emit("message", channel.slice(space.length), body);
+  subscriber.on("message", (spaced: string, body: string) => {
+    const channel = spaced.slice(space.length);
+    if (channel === own) hearing.hear(body);
+    else emitter.emit("message", channel, body);
   });
   // Whoever has left meanwhile is not subscribed to behind their back.
   const subscribeTogether = together(async (asked: string[]) => {
@@ -87,13 +106,17 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     if (wanted.length > 0) await subscriber.subscribe(...wanted);
     return new Map();
   });
-  quietly(publisher);
-  quietly(subscriber);
   const listening = setInterval(() => void checkHearing(), LISTEN_EVERY_MS).unref();
 
   return {
     get up() {
-      return up;
+      return connected && !hearing.silent;
+    },
+    get deaf() {
+      return hearing.deaf;
+    },
+    get roundTripMs() {
+      return hearing.roundTripMs;
     },
     async publish(messages) {
       if (publisher.status !== "ready") throw new Error("Redis is away");
@@ -102,7 +125,7 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
       const results = await pipeline.exec();
       const failure = results?.find(([error]) => error)?.[0];
       if (!failure) return;
-      if (publisher.status === "ready") publisher.disconnect(true);
+      speakAnew();
       throw failure;
     },
     async subscribe(channel) {
@@ -115,8 +138,10 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     },
     onMessage: (listener) => void emitter.on("message", listener),
     onUp: (listener) => void emitter.on("up", listener),
+    onHopeless: (listener) => void emitter.on("hopeless", listener),
     async close() {
       clearInterval(listening);
+      hearing.stop();
       emitter.removeAllListeners();
       publisher.disconnect();
       subscriber.disconnect();
@@ -127,7 +152,10 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     try {
       const wanted = [...channels].map((channel) => space + channel);
       for (let at = 0; at < wanted.length; at += 1000) await subscriber.subscribe(...wanted.slice(at, at + 1000));
-      up = true;
+      connected = true;
+      void hearing.ask();
+      // Who has been deaf is not up before it has heard itself.
+      if (hearing.silent) return;
       log.info({ channels: wanted.length }, "the bus is up");
       emitter.emit("up");
     } catch (error) {
@@ -145,19 +173,7 @@ function createRedisBus(url: string, config: Pick<Config, "redisCa" | "unverifie
     if (subscriber.status === "ready") subscriber.disconnect(true);
   }
 
-  // Redis away is a state, not an error a line: ioredis tells of each attempt, which is twice a second for hours.
-  function quietly(client: Redis): void {
-    let said = 0;
-    client.on("error", (error: Error) => {
-      if (Date.now() - said < 5000) return;
-      said = Date.now();
-      log.warn({ reason: error.message }, "Redis cannot be reached");
-    });
+  function speakAnew(): void {
+    if (publisher.status === "ready") publisher.disconnect(true);
   }
-}
-
-function tlsOf(url: string, config: Pick<Config, "redisCa" | "unverifiedTls">) {
-  if (!url.startsWith("rediss:")) return {};
-  if (config.redisCa) return { tls: { ca: config.redisCa } };
-  return { tls: { rejectUnauthorized: !config.unverifiedTls.includes("redis") } };
 }

@@ -4,19 +4,24 @@ import type pg from "pg";
 import { allow } from "./access.ts";
 import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
+import { createFigures } from "./figures.ts";
 import type { Metrics } from "./metrics.ts";
 import { migrationNames } from "./migrations.ts";
 
 type Parts = {
   config: Pick<Config, "metricsToken">;
   pool: pg.Pool;
-  bus: Pick<Bus, "up">;
+  bus: Pick<Bus, "up" | "deaf" | "roundTripMs">;
   metrics: Metrics;
   /** Says whether the process is on its way out. */
   hub: { readonly closing: boolean };
 };
 
-type Readiness = { database: "ok" | "down"; migrations: "ok" | "behind" | "unknown"; redis: "ok" | "degraded" };
+type Readiness = {
+  database: "ok" | "down";
+  migrations: "ok" | "behind" | "unknown";
+  redis: "ok" | "degraded" | "deaf";
+};
 
 const PATIENCE_MS = 1000;
 
@@ -27,6 +32,7 @@ const PATIENCE_MS = 1000;
 export function healthRoutes(parts: Parts): Router {
   const router = Router();
   const expected = migrationNames();
+  const figures = createFigures(parts.metrics, () => lookAtBus(parts));
 
   router.get("/livez", allow("anyone"), (_req, res) => {
     res.set("Cache-Control", "no-store").type("text").send("ok");
@@ -34,7 +40,8 @@ export function healthRoutes(parts: Parts): Router {
 
   router.get("/readyz", allow("anyone"), async (_req, res) => {
     const readiness = await look(parts, expected);
-    const ready = readiness.database === "ok" && readiness.migrations === "ok" && !parts.hub.closing;
+    const { database, migrations, redis } = readiness;
+    const ready = database === "ok" && migrations === "ok" && redis !== "deaf" && !parts.hub.closing;
     res
       .set("Cache-Control", "no-store")
       .status(ready ? 200 : 503)
@@ -43,15 +50,16 @@ export function healthRoutes(parts: Parts): Router {
 
   router.get("/metrics", allow("anyone"), (req, res, next) => {
     const token = parts.config.metricsToken;
-    return token ? answerScrape(parts, token, req, res) : next();
+    return token ? answerScrape(parts, figures, token, req, res) : next();
   });
 
   return router;
 }
 
-// Redis away is no reason to send people elsewhere: the others have the same Redis, and Postgres still answers.
+// Redis away is no reason to send people elsewhere: the others have the same Redis, and Postgres still answers. A process
+// that alone does not hear it is one.
 async function look({ pool, bus }: Parts, expected: string[]): Promise<Readiness> {
-  const redis = bus.up ? "ok" : "degraded";
+  const redis = bus.deaf ? "deaf" : bus.up ? "ok" : "degraded";
   try {
     const { rows } = await soon(pool.query<{ name: string }>("select name from kysely_migration"));
     const done = new Set(rows.map((row) => row.name));
@@ -64,18 +72,29 @@ async function look({ pool, bus }: Parts, expected: string[]): Promise<Readiness
   }
 }
 
-async function answerScrape(parts: Parts, token: string, req: Request, res: Response): Promise<void> {
+async function answerScrape(
+  { metrics, pool }: Parts,
+  figures: () => Promise<string>,
+  token: string,
+  req: Request,
+  res: Response,
+): Promise<void> {
   if (!same(req.get("Authorization") ?? "", `Bearer ${token}`)) {
     res.status(401).set("WWW-Authenticate", "Bearer").end();
     return;
   }
-  const { metrics, bus, pool } = parts;
-  metrics.busUp.set(bus.up ? 1 : 0);
   await countJobs(metrics, pool);
   res
     .set("Cache-Control", "no-store")
     .type(metrics.registry.contentType)
-    .send(await metrics.registry.metrics());
+    .send(await figures());
+}
+
+/** No figure is better than one from before. */
+function lookAtBus({ metrics, bus }: Parts): void {
+  metrics.busUp.set(bus.up ? 1 : 0);
+  if (bus.roundTripMs === undefined) metrics.busRoundTrip.remove();
+  else metrics.busRoundTrip.set(bus.roundTripMs / 1000);
 }
 
 /** A database that is away leaves the series out: no figure is better than one from before. */

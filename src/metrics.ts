@@ -12,7 +12,7 @@ export const DELIVERY_SECONDS = [
 const POLLING_MS = 25_000;
 
 /**
- * The figures of one web process, with Node's own, in a registry of their own. `jobs` and `busUp` are set anew by
+ * The figures of one web process, with Node's own, in a registry of their own. `jobs`, `busUp` and `busRoundTrip` are set anew by
  * whoever answers a scrape, the others as things happen.
  */
 export function createMetrics() {
@@ -87,5 +87,10 @@ export function createMetrics() {
       registers,
     }),
     busUp: new Gauge({ name: "stockbell_bus_up", help: "1 while messages flow between processes", registers }),
+    busRoundTrip: new Gauge({
+      name: "stockbell_bus_round_trip_seconds",
+      help: "Time until this process last heard what it said to itself through the bus",
+      registers,
+    }),
   };
 }

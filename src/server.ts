@@ -4,8 +4,10 @@ import type { Kysely } from "kysely";
 import { hasDemoPeople } from "./accounts/users.ts";
 import { createApp } from "./app.ts";
 import { type Bus, createBus } from "./bus.ts";
+import { endWithPrimary } from "./cluster.ts";
 import type { Config } from "./config.ts";
 import { createDb, createPool, type Database } from "./db.ts";
+import type { HearingPace } from "./hearing.ts";
 import { createLog, type Log } from "./log.ts";
 import { conversationReads } from "./marketplace/conversations.ts";
 import { findListings, findListingsChangedSince } from "./marketplace/listings.ts";
@@ -98,14 +100,28 @@ function listen(server: Server, config: Config): Promise<void> {
   });
 }
 
-/** Runs a web process until it is told to stop. @throws when the port is taken */
-export async function runWeb(config: Config): Promise<void> {
+/**
+ * Runs a web process until it is told to stop, or cannot hear the bus any more.
+ * @param pace of its hearing
+ * @throws when the port is taken
+ */
+export async function runWeb(config: Config, pace?: HearingPace): Promise<void> {
   const log = createLog("web", config.logLevel);
-  const bus = createBus(config, log);
+  const bus = createBus(config, log, pace);
   const started = startWeb({ config, bus, log });
-  stopOnSignal(async () => {
+  const fail = stopOnSignal(async () => {
     await (await started).stop();
     await bus.close();
   });
+  endWhenHopeless(bus, log, fail);
+  endWithPrimary(fail);
   await started;
+}
+
+/** A fresh process may hear what this one does not. */
+export function endWhenHopeless(bus: Bus, log: Log, end: () => void): void {
+  bus.onHopeless(() => {
+    log.fatal("the bus stays deaf: this process ends, so that a fresh one takes its place");
+    end();
+  });
 }

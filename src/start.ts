@@ -10,7 +10,7 @@ import { createLog } from "./log.ts";
 import { migrate } from "./migrate.ts";
 import { configOrExit, fatal, stopOnSignal } from "./process.ts";
 import { startWorker } from "./runner.ts";
-import { startWeb } from "./server.ts";
+import { endWhenHopeless, startWeb } from "./server.ts";
 
 type Stop = () => Promise<void>;
 
@@ -21,9 +21,10 @@ const DATA = path.join(import.meta.dirname, "../.data/postgres");
  * worker and the web.
  * @param stops gets, as each part starts, what stops it; also when a later part fails
  * @param interruption ends it between two steps
+ * @param fail ends the process
  * @returns the line that tells where it is
  */
-async function startAll(config: Config, stops: Stop[], interruption: AbortSignal): Promise<string> {
+async function startAll(config: Config, stops: Stop[], interruption: AbortSignal, fail: () => void): Promise<string> {
   await refuseTakenPort(config);
   const databaseUrl = config.databaseUrl ?? (await startDatabase(stops));
   interruption.throwIfAborted();
@@ -39,6 +40,7 @@ async function startAll(config: Config, stops: Stop[], interruption: AbortSignal
   const log = createLog("start", process.env.LOG_LEVEL ? config.logLevel : "warn");
   const bus = createBus(settings, log);
   stops.push(() => bus.close());
+  endWhenHopeless(bus, log, fail);
   const worker = await startWorker({ config: settings, bus, log });
   stops.push(() => worker.stop());
   const web = await startWeb({ config: settings, bus, log });
@@ -87,10 +89,10 @@ function signIns(): string {
 function main(): void {
   const stops: Stop[] = [];
   const interruption = new AbortController();
-  const started = startAll(configOrExit("start"), stops, interruption.signal);
+  const started = startAll(configOrExit("start"), stops, interruption.signal, () => fail());
   let stopped: Promise<void> | undefined;
   const stopAll = () => (stopped ??= inTurn(stops.toReversed()));
-  stopOnSignal(async () => {
+  const fail = stopOnSignal(async () => {
     interruption.abort();
     await started.catch(() => {});
     await stopAll();

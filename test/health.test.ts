@@ -32,8 +32,15 @@ describe("P-07: /livez and /readyz", () => {
   });
 
   test("take a Redis that is away for a nuisance and no more", async () => {
-    const { status, body } = await get(health({ bus: { up: false } }), "/readyz");
+    const { status, body } = await get(health({ bus: { up: false, deaf: false, roundTripMs: undefined } }), "/readyz");
     expect([status, body]).toEqual([200, { database: "ok", migrations: "ok", redis: "degraded" }]);
+  });
+
+  test("refuse traffic while the process does not hear what its Redis takes", async () => {
+    const app = health({ bus: { up: false, deaf: true, roundTripMs: undefined } });
+    const { status, body } = await get(app, "/readyz");
+    expect([status, body]).toEqual([503, { database: "ok", migrations: "ok", redis: "deaf" }]);
+    expect((await get(app, "/livez")).status).toBe(200);
   });
 
   test("refuse traffic while a migration is missing", async () => {
@@ -97,9 +104,22 @@ describe("/metrics", () => {
       "catchup_rows_total",
       "jobs",
       "bus_up",
+      "bus_round_trip_seconds",
     ];
     for (const name of names) expect(text).toContain(`# TYPE stockbell_${name} `);
     expect(text).toContain("# TYPE nodejs_eventloop_lag_seconds gauge");
+  });
+
+  test("tells how long the way through the bus and back takes, and nothing while nothing comes back", async () => {
+    const figure = async (roundTripMs: number | undefined, up: boolean) =>
+      (await get(health({ bus: { up, deaf: !up, roundTripMs }, metrics }), "/metrics", "", scrape)).text;
+    const metrics = createMetrics();
+    const well = await figure(2.5, true);
+    expect(well).toContain("stockbell_bus_round_trip_seconds 0.0025");
+    expect(well).toContain("stockbell_bus_up 1");
+    const deaf = await figure(undefined, false);
+    expect(deaf).not.toMatch(/^stockbell_bus_round_trip_seconds/m);
+    expect(deaf).toContain("stockbell_bus_up 0");
   });
 
   test("counts the jobs of each state anew for every scrape", async () => {

@@ -1,10 +1,12 @@
 import { connect } from "node:net";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withdrawListing } from "../src/marketplace/withdrawal.ts";
 import { createSite, get, post, type Site, signIn } from "./accounts/site.ts";
 import { publishedListing } from "./cast.ts";
 import { type Fleet, startFleet } from "./fleet/fleet.ts";
-import type { TestProcess } from "./processes.ts";
+import { type TestProcess, until } from "./processes.ts";
+import { openSse } from "./sse.ts";
 
 /** Each is said nowhere else, so that it would be found wherever it came out. */
 const SECRETS = {
@@ -154,5 +156,62 @@ describe("S-17: the log says, with the request's id and the person,", () => {
     for (let n = 0; n < 7; n += 1) await post(site.app, "/sign-in", fields, "", named);
     expect(JSON.parse(lineOf(429))).toMatchObject({ level: 40, request: "the-id-of-this-one" });
     expect(site.logged().split('"msg":"a sign-in was refused"')).toHaveLength(7);
+  });
+});
+
+describe("P-08: a stream's lines, by the id of the request that opened it,", () => {
+  const linesOf = (request: string): Record<string, unknown>[] =>
+    web
+      .logs()
+      .split("\n")
+      .filter((line) => line.includes(`"request":"${request}"`))
+      .map((line) => JSON.parse(line));
+  const openAs = async (cookie: string, request: string, lastEventId = "") => {
+    const stream = await openSse(`${web.url}/stream`, { cookie, lastEventId, headers: { "X-Request-Id": request } });
+    await stream.next(({ event }) => event === "heartbeat");
+    await until(() => linesOf(request).length > 0);
+    return stream;
+  };
+
+  test("say who opened it and how it stood, and why it ended, after how long and how many events", async () => {
+    const { db, cast } = fleet.world;
+    const listing = await publishedListing(db, cast.rita);
+    const cookie = await fleet.signIn(web, cast.otto);
+    await send(`/listings/${listing.id}/watch`, cookie, {});
+    await withdrawListing(db, cast.rita, listing);
+    await fleet.allDelivered();
+
+    const began = performance.now();
+    const stream = await openAs(cookie, "resumed-one", "0");
+    const who = { level: 30, request: "resumed-one", user: cast.otto.id, role: "buyer" };
+    expect(linesOf("resumed-one")).toMatchObject([{ ...who, msg: "a stream opened", state: "resumed", replayed: 1 }]);
+    stream.close();
+    await until(() => linesOf("resumed-one").length === 2);
+    const [, end] = linesOf("resumed-one");
+    expect(end).toMatchObject({ ...who, msg: "a stream ended", reason: "client" });
+    // A card may have been on its way.
+    expect(end?.sent).toBeGreaterThanOrEqual(stream.events.length);
+    expect(end?.sent).toBeLessThan(stream.events.length + 3);
+    expect(end?.seconds).toBeGreaterThan(0);
+    expect(end?.seconds).toBeLessThan((performance.now() - began) / 1000);
+  });
+
+  test("say fresh and reset, and that it was we who ended it", async () => {
+    const cookie = await fleet.signIn(web, fleet.world.cast.otto);
+    const streams = [await openAs(cookie, "fresh-one"), await openAs(cookie, "reset-one", "rubbish")];
+    for (const state of ["fresh", "reset"])
+      expect(linesOf(`${state}-one`)).toMatchObject([{ msg: "a stream opened", state, replayed: 0 }]);
+    await send("/sign-out", cookie, {});
+    await Promise.all(streams.map(({ ended }) => ended));
+    for (const state of ["fresh", "reset"]) {
+      await until(() => linesOf(`${state}-one`).length === 2);
+      expect(linesOf(`${state}-one`)[1]).toMatchObject({ msg: "a stream ended", reason: "signed-out" });
+    }
+  });
+
+  test("are not there where none was opened", async () => {
+    const { status } = await openSse(`${web.url}/stream`, { headers: { "X-Request-Id": "refused-one" } });
+    expect(status).toBe(401);
+    expect(linesOf("refused-one").filter(({ msg }) => String(msg).startsWith("a stream"))).toEqual([]);
   });
 });

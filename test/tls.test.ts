@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { createBus } from "../src/bus.ts";
@@ -131,6 +132,25 @@ describe("S-19: Redis", () => {
     await until(() => written.join("").includes("self-signed"));
     expect(bus.up).toBe(false);
     await expect(bus.publish([{ channel: "events", body: "x" }])).rejects.toThrow("Redis is away");
+  });
+
+  test("is let go of at any moment of its refusal, without a word", async () => {
+    const letGo = Array.from({ length: 200 }, async (_, n) => {
+      const bus = createBus(
+        { redisUrl: redis.url, redisCa: others.cert, unverifiedTls: [] },
+        pino({ level: "silent" }),
+      );
+      await pause(n % 40);
+      await bus.close();
+    });
+    const uncaught: Error[] = [];
+    const catching = (error: Error) => void uncaught.push(error);
+    process.on("uncaughtExceptionMonitor", catching);
+    await Promise.all(letGo);
+    // What is on its way from the server comes within that.
+    await pause(500);
+    process.off("uncaughtExceptionMonitor", catching);
+    expect(uncaught).toEqual([]);
   });
 
   test("is taken with the pinned certificate, or unverified by the switch", async () => {

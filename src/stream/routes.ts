@@ -99,20 +99,21 @@ function whose(req: Request, res: Response) {
     role: viewer.role,
     sessionId: sid,
     locale: localeOf(req),
+    request: String(req.id),
     expiresAt: expires.getTime(),
   };
 }
 
 /** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
 async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }: Joined): Promise<void> {
-  const { db, hub, metrics, reads } = parts;
+  const { db, hub, log, metrics, reads } = parts;
   await person.subscribed;
   const head = await reads.head(stream.userId);
   note(person, head);
   const standing = cursorOf(req, head.lastSeq);
   const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
-  const log = since && stream.role === "admin" ? await oversightSince(db, stream.locale, since) : "";
+  const happened = since && stream.role === "admin" ? await oversightSince(db, stream.locale, since) : "";
 
   const { connection } = stream;
   if (connection.ended) return;
@@ -120,10 +121,11 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   connection.open();
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
+  log.info({ ...nameOf(stream), state: standing.state, replayed: standing.replayed }, "a stream opened");
   if (missed) writeNotices(hub.sightings, stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
-  if (log) connection.send("oversight", frame("oversight", log));
+  if (happened) connection.send("oversight", frame("oversight", happened));
   if (since) await hub.showSince(stream, since);
   await hub.goLive(person, stream);
   // Its first heartbeat says that all that was missed has been sent: only then may a page claim that all is here.
@@ -148,10 +150,12 @@ function makeRoom(hub: Hub, person: Person, most: number): void {
 function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
   hub.leave(stream);
   const { openedAt, sent, waiting } = stream.connection;
-  log.info(
-    { user: stream.userId, reason, seconds: Math.round((Date.now() - openedAt) / 1000), sent, waiting },
-    "a stream ended",
-  );
+  log.info({ ...nameOf(stream), reason, seconds: (Date.now() - openedAt) / 1000, sent, waiting }, "a stream ended");
+}
+
+/** What the lines of one stream in the log have in common. */
+function nameOf({ request, userId, role }: Stream) {
+  return { request, user: userId, role };
 }
 
 function busy(res: Response, status = 503): void {

@@ -9,6 +9,8 @@ export type Stream = {
   readonly role: Role;
   readonly sessionId: string;
   readonly locale: string;
+  /** The name of the request that opened it, by which the log speaks of it. */
+  readonly request: string;
   /** When its session runs out unless that is prolonged, in ms. */
   expiresAt: number;
   /** When it has lived long enough, in ms. */

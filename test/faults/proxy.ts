@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 const IDLE_TICKS = 100;
 
+type Edit = (bytes: Buffer) => Buffer;
 export type Proxy = Awaited<ReturnType<typeof startProxy>>;
 
 /**
@@ -11,9 +12,13 @@ export type Proxy = Awaited<ReturnType<typeof startProxy>>;
  * @param targets the ports behind it; looked up for each connection, so that processes may come and go
  * @param options.random chooses among them
  * @param options.idleMs cuts a connection on which nothing was sent for so long, as platforms' routers do
+ * @param options.edit for each connection, what becomes of the bytes that come back on it
  */
-export async function startProxy(targets: () => number[], options: { random?: () => number; idleMs?: number } = {}) {
-  const { random = Math.random, idleMs = 0 } = options;
+export async function startProxy(
+  targets: () => number[],
+  options: { random?: () => number; idleMs?: number; edit?: () => Edit } = {},
+) {
+  const { random = Math.random, idleMs = 0, edit } = options;
   const pairs = new Set<[Socket, Socket]>();
   const halfOpen = new WeakSet<Socket>();
   let refusing = false;
@@ -80,7 +85,7 @@ export async function startProxy(targets: () => number[], options: { random?: ()
       asked += bytes.length;
     });
     pass(client, upstream);
-    pass(upstream, client);
+    pass(upstream, client, edit?.());
     for (const socket of pair) {
       socket.on("error", () => {});
       socket.once("close", () => {
@@ -103,10 +108,10 @@ export async function startProxy(targets: () => number[], options: { random?: ()
     }
   }
 
-  function pass(from: Socket, to: Socket): void {
+  function pass(from: Socket, to: Socket, edited: Edit = (bytes) => bytes): void {
     from.on("data", (bytes) => {
       if (swallowing || halfOpen.has(from)) return;
-      if (!to.write(bytes)) from.pause();
+      if (!to.write(edited(bytes))) from.pause();
     });
     to.on("drain", () => from.resume());
     from.on("end", () => to.end());
