@@ -5,7 +5,7 @@ import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import type { Hub } from "./hub.ts";
-import { type MarketCards, marketSince } from "./market.ts";
+import { type MarketCards, marketSince, reread } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 
@@ -15,7 +15,8 @@ type Asked = { standing: Standing; since: Date | null; head: InboxHead };
 const NOTHING = { notices: [], earlier: 0 };
 
 /**
- * What a page without a stream has missed, in the fragments that the stream would have brought.
+ * What a page without a stream has missed, in the fragments that the stream would have brought; a page that it cannot go
+ * on from is told to read itself again.
  * @returns an empty string when there is nothing
  */
 export async function missedFragment(
@@ -36,5 +37,6 @@ export async function missedFragment(
   const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
   const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
   const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
-  return news + market + talk + oversight;
+  const again = standing.state === "reset" ? reread(locale) : "";
+  return again + news + market + talk + oversight;
 }
