@@ -3,8 +3,8 @@ import type { Database } from "./db.ts";
 import { deleteOldNotifications } from "./notifications/retention.ts";
 import { addJob, type Jobs } from "./queue.ts";
 
-/** Rows in one transaction: it takes some ten milliseconds, so that whoever meets its locks hardly notices. */
-const BATCH = 500;
+/** Rows in one transaction: it takes ten milliseconds, so that whoever meets its locks hardly notices. */
+const BATCH = 250;
 /** So long a run works, and then makes way for the other jobs of its worker; what is left is for the next, soon after. */
 const RUN_MS = 250;
 const PAUSE_MS = 500;

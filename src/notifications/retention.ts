@@ -1,7 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { arrayOf, type Database, type Trx } from "../db.ts";
 import { LIVE } from "./inbox.ts";
-import { recount } from "./marks.ts";
 
 /** So many ids of people are looked at in one step, and of those whose inbox has something old so many are dealt with. */
 const LOOKED_AT = 5000;
@@ -10,8 +9,7 @@ const INBOXES = 25;
 /**
  * Deletes some notifications that are older than so many days, read or not, in one short transaction. Of an inbox the
  * oldest go, up to the first that is younger, so that none is missing above its floor, which rises to the last that
- * went. Inboxes are locked in the order of user ids, as whoever delivers does; one that is being written to is left to
- * the next time, so nobody is waited for.
+ * went.
  * @param from the user id to begin with
  * @param most so many notifications at the most
  * @returns the user id to go on from; null when all inboxes have been looked at
@@ -23,32 +21,47 @@ export function deleteOldNotifications(
   most: number,
 ): Promise<number | null> {
   return db.transaction().execute(async (trx) => {
-    const held = await lockInboxes(trx, days, from);
-    const each = Math.ceil(most / Math.max(1, held.length));
-    const shortened = held.length > 0 ? await shorten(trx, days, held, each) : [];
-    const lighter = shortened.filter(({ live }) => live).map(({ userId }) => userId);
-    if (lighter.length > 0) await recount(trx, lighter);
-    const unfinished = shortened.filter(({ deleted }) => deleted === each).map(({ userId }) => userId);
-    if (unfinished.length > 0) return Math.min(...unfinished);
-    const last = held.at(-1);
-    return last !== undefined && held.length === INBOXES ? last + 1 : nextAfter(trx, from + LOOKED_AT);
+    const found = await findInboxes(trx, days, from);
+    if (found.length === 0) return nextAfter(trx, from + LOOKED_AT);
+    const held = await lockInboxes(trx, found);
+    const each = Math.ceil(most / held.length);
+    const shortened = await shorten(trx, days, held, each);
+    const more = new Set(shortened.filter(({ deleted }) => deleted === each).map(({ userId }) => userId));
+    return found.find((id) => more.has(id) || !held.includes(id)) ?? Math.max(...found) + 1;
   });
 }
 
 /** The lowest number of an inbox tells whether it has anything old, so that all that there is need not be read. */
-async function lockInboxes(trx: Trx, days: number, from: number): Promise<number[]> {
+async function findInboxes(trx: Trx, days: number, from: number): Promise<number[]> {
   const { rows } = await sql<{ userId: number }>`
     select user_id as "userId" from inboxes
     where user_id >= ${from} and user_id < ${from + LOOKED_AT} and (
       select created_at from notifications where recipient_id = inboxes.user_id order by seq limit 1
     ) < ${cutoff(days)}
-    order by user_id limit ${INBOXES}
-    for no key update of inboxes skip locked`.execute(trx);
+    order by user_id limit ${INBOXES}`.execute(trx);
   return rows.map(({ userId }) => userId);
 }
 
-type Shortened = { userId: number; deleted: number; live: boolean };
+/**
+ * Those that are free, so that whoever waits for one of them waits for nobody else because of it. Where none is, the first
+ * is waited for, so that those that are always being written to have their turn too.
+ */
+async function lockInboxes(trx: Trx, found: number[]): Promise<number[]> {
+  const locked = (ids: number[]) =>
+    trx
+      .selectFrom("inboxes")
+      .select("user_id")
+      .where("user_id", "=", sql<number>`any(${arrayOf(ids)}::bigint[])`)
+      .orderBy("user_id")
+      .forNoKeyUpdate();
+  const free = await locked(found).skipLocked().execute();
+  const held = free.length > 0 ? free : await locked(found.slice(0, 1)).execute();
+  return held.map(({ user_id }) => user_id);
+}
 
+type Shortened = { userId: number; deleted: number };
+
+/** One statement after the one that locked: it sees every mark that was made before, and what is left is counted anew. */
 async function shorten(trx: Trx, days: number, held: number[], each: number): Promise<Shortened[]> {
   const { rows } = await sql<Shortened>`
     with old as materialized (
@@ -68,14 +81,20 @@ async function shorten(trx: Trx, days: number, held: number[], each: number): Pr
     ), gone as (
       delete from notifications using old
       where notifications.recipient_id = old.user_id and notifications.seq <= old.up_to
-      returning notifications.recipient_id, notifications.seq, ${LIVE} as live
+      returning notifications.recipient_id, ${LIVE} as live
+    ), told as (
+      select user_id, max(up_to) as up_to, count(*) as deleted, bool_or(live)::int as changes
+      from old join gone on gone.recipient_id = old.user_id group by user_id
     )
-    update inboxes set floor_seq = greatest(floor_seq, told.up_to)
-    from (
-      select recipient_id, max(seq) as up_to, count(*) as deleted, bool_or(live) as live from gone group by recipient_id
-    ) told
-    where inboxes.user_id = told.recipient_id
-    returning user_id as "userId", told.deleted, told.live`.execute(trx);
+    update inboxes set floor_seq = greatest(floor_seq, told.up_to), revision = revision + told.changes,
+      (unread, unseen) = (
+        select count(*), count(*) filter (where notifications.seq > inboxes.seen_seq)
+        from notifications
+        where notifications.recipient_id = inboxes.user_id and notifications.seq > told.up_to and ${LIVE}
+      )
+    from told
+    where inboxes.user_id = told.user_id
+    returning inboxes.user_id as "userId", told.deleted`.execute(trx);
   return rows;
 }
 
