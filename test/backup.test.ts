@@ -211,6 +211,31 @@ test("whatever a table's triggers did, they do again afterwards; the audit log c
   await expect(sql`update audit_log set action = 'suspended'`.execute(db)).rejects.toThrow("only added to");
 });
 
+test("a back-up that is restored a second time gives nothing out again that was given out after the first", async () => {
+  const { db, cast } = world;
+  const name = new URL(world.databaseUrl).pathname.slice(1);
+  await backUp(world.config, file);
+  const given: { listing: number; event: number; job: number; seq: number }[] = [];
+  for (let time = 0; time < 3; time += 1) {
+    if (time > 0) await restore(world.config, file, name);
+    const listing = await publishedListing(db, cast.sol);
+    await watchListing(db, cast.bea, listing.id);
+    await withdrawListing(db, cast.sol, listing);
+    const { rows } = await sql<{ job: number }>`select max(id) as job from graphile_worker._private_jobs`.execute(db);
+    await world.drain();
+    given.push({
+      listing: listing.id,
+      event: await lastNumber("events"),
+      job: rows[0]?.job ?? 0,
+      seq: (await readHead(db, cast.bea.id)).lastSeq,
+    });
+  }
+  for (const of of ["listing", "event", "job", "seq"] as const) {
+    const numbers = given.map((each) => each[of]);
+    expect(numbers, of).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+  }
+});
+
 test("by the commands: a back-up overwrites nothing, and restoring in the place of something takes the database's name", async () => {
   const env = { DATABASE_URL: world.databaseUrl };
   const name = new URL(world.databaseUrl).pathname.slice(1);

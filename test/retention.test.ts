@@ -204,6 +204,9 @@ test("a worker that is killed amid it leaves every count true, and the next one 
   expect(left.at(-1)).toBeGreaterThan(3000);
   const worker = await startProcess("src/worker.ts", { env });
   await until(async () => (await totalOf("notifications")) === 3000, 25_000);
+  const { rows } = await sql<{ name: string }>`
+    select identifier as name from graphile_worker._private_known_crontabs`.execute(db);
+  expect(rows).toContainEqual({ name: "delete_old" });
   await worker.stop();
   expect(await untrueInboxes(world)).toEqual([]);
 }, 90_000);
