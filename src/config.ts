@@ -43,6 +43,7 @@ const variables = z.object({
   METRICS_TOKEN: z.string().min(16, "needs 16 characters at least").optional(),
   STREAM_MAX_PER_USER: whole(1, 1000).default(10),
   STREAM_MAX: whole(1, 1_000_000).default(20_000),
+  RETENTION_DAYS: whole(30, 36_500).default(400),
 });
 
 type Name = keyof typeof variables.shape;
@@ -125,6 +126,7 @@ function settings(env: z.output<typeof variables>) {
     metricsToken: env.METRICS_TOKEN,
     streamMaxPerUser: env.STREAM_MAX_PER_USER,
     streamMax: env.STREAM_MAX,
+    retentionDays: env.RETENTION_DAYS,
   };
 }
 

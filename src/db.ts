@@ -109,6 +109,8 @@ export interface Database {
     seen_seq: Given<number>;
     delivered_seq: Given<number>;
     revision: Given<number>;
+    /** Notifications up to this number may have been deleted. */
+    floor_seq: Given<number>;
   };
   notifications: {
     recipient_id: number;

@@ -10,6 +10,7 @@ import { watchForStragglers } from "./notifications/stragglers.ts";
 import { stopOnSignal } from "./process.ts";
 import { startPulse } from "./pulse.ts";
 import { createTasks, taskList } from "./tasks.ts";
+import { timetable } from "./timetable.ts";
 
 type Parts = { config: Config; bus: Bus; log: Log };
 
@@ -24,7 +25,7 @@ const FINISH_MS = 5000;
 export async function startWorker({ config, bus, log }: Parts): Promise<{ stop(): Promise<void> }> {
   const pool = createPool(config, config.workerConcurrency + 4);
   const db = createDb(pool);
-  const tasks = createTasks({ db, bus, log });
+  const tasks = createTasks({ config, db, bus, log });
   const fellows = watchFellows(pool, log);
   const stragglers = watchForStragglers({ db, log }, (eventId) => tasks.deliver_event({ eventId }, 1));
   const pulse = startPulse({ db, log, bus, release: config.release }, "worker");
@@ -49,7 +50,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
       noHandleSignals: true,
       logger: quietLogger,
       events: listen(fellows, log),
-      parsedCronItems: [],
+      parsedCronItems: timetable,
       // As batches, completions that fail end the runner, which starts again. One by one they would end the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     };

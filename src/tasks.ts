@@ -1,6 +1,7 @@
 import type { JobHelpers, TaskList } from "graphile-worker";
 import type { Kysely } from "kysely";
 import type { Bus } from "./bus.ts";
+import type { Config } from "./config.ts";
 import type { Database } from "./db.ts";
 import type { Log } from "./log.ts";
 import { warnOfExpiry } from "./marketplace/ending.ts";
@@ -8,11 +9,12 @@ import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
+import { deleteOld } from "./retention.ts";
 
-type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
+type Parts = { config: Pick<Config, "retentionDays">; db: Kysely<Database>; bus: Bus; log: Log };
 
 /** What each job does. Handlers throw to be tried again, return quietly when their subject is gone, and may run twice. */
-export function createTasks({ db, bus, log }: Parts): TaskHandlers {
+export function createTasks({ config, db, bus, log }: Parts): TaskHandlers {
   return {
     deliver_event: ({ eventId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt),
     deliver_alone: ({ eventId }, attempt) => deliverAlone({ db, bus, log }, eventId, attempt),
@@ -21,6 +23,7 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
     announce_seen: ({ enquiryId, readerId }) => announceSeen(db, bus, enquiryId, readerId),
     end_streams: (ending) => endStreams(bus, ending),
+    delete_old: (job) => deleteOld(db, config.retentionDays, job),
   };
 }
 

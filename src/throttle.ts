@@ -22,8 +22,6 @@ const RULES = {
 /** What is counted, and for whom: an account, an address, a person's id. */
 export type Tries = { rule: keyof typeof RULES; of: string | number };
 
-const FORGOTTEN_HOURS = 24;
-
 /**
  * Looks without counting, so that a flood costs one short query each.
  * @throws TooManyError while one of them is closed
@@ -76,15 +74,9 @@ async function countOne(db: Db, tries: Tries): Promise<boolean> {
         else '-infinity' end
     where old.free_at <= ${now}
     returning free_at > ${now} as closed`.execute(db);
-  // Now and then, and without anybody waiting for it, what nobody asks about any more is let go.
-  if (Math.random() < 0.01) forget(db).catch(() => {});
   if (rows[0]) return rows[0].closed;
   await requireOpen(db, [tries]);
   throw new TooManyError(1);
-}
-
-async function forget(db: Db): Promise<void> {
-  await sql`delete from throttles where touched_at < now() - ${FORGOTTEN_HOURS} * interval '1 hour'`.execute(db);
 }
 
 function keyOf({ rule, of }: Tries): string {

@@ -33,6 +33,7 @@ const wrong = {
   METRICS_TOKEN: "zebra",
   STREAM_MAX_PER_USER: "1.5",
   STREAM_MAX: "1e3",
+  RETENTION_DAYS: "29",
 };
 
 function complaint(kind: ProcessKind, env: NodeJS.ProcessEnv): string {

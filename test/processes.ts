@@ -29,6 +29,7 @@ type Options = {
   root?: string;
   /** The user to run as; only root can choose. */
   uid?: number;
+  args?: string[];
 };
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -45,9 +46,12 @@ export function killProcesses(): void {
  * and where programs and temporary files are. Whatever happens it does not outlive the test file.
  * @param file such as "src/web.ts"
  */
-export async function startProcess(file: string, { env = {}, root = ROOT, uid }: Options = {}): Promise<TestProcess> {
+export async function startProcess(
+  file: string,
+  { env = {}, root = ROOT, uid, args: given = [] }: Options = {},
+): Promise<TestProcess> {
   const command = [...(await dyingWithParent("KILL")), process.execPath];
-  const [program = "", ...args] = [...command, path.join(root, file)];
+  const [program = "", ...args] = [...command, path.join(root, file), ...given];
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
   const options = { cwd: root, env: { ...inherited, ...env }, ...identity };

@@ -57,7 +57,7 @@ export async function createWorld(
     drain: () =>
       runOnce({
         pgPool: pool,
-        taskList: taskList(createTasks({ db, bus, log })),
+        taskList: taskList(createTasks({ config, db, bus, log })),
         noHandleSignals: true,
         logger: quietLogger,
       }),

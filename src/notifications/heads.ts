@@ -9,10 +9,19 @@ export type InboxHead = {
   unseen: number;
   seenSeq: number;
   revision: number;
+  /** Notifications up to this number may have been deleted. */
+  floorSeq: number;
 };
 
 /** How an inbox stands that is not there. */
-export const noInbox: Omit<InboxHead, "userId"> = { lastSeq: 0, unread: 0, unseen: 0, seenSeq: 0, revision: 0 };
+export const noInbox: Omit<InboxHead, "userId"> = {
+  lastSeq: 0,
+  unread: 0,
+  unseen: 0,
+  seenSeq: 0,
+  revision: 0,
+  floorSeq: 0,
+};
 
 /** The heads of these people's inboxes, by user id; one query whatever their number. */
 export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, InboxHead>> {
@@ -36,7 +45,8 @@ export function readChangedHeads(db: Db, known: { userId: number; revision: numb
 function heads(db: Db) {
   return db
     .selectFrom("inboxes")
-    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"]);
+    .select(["user_id as userId", "last_seq as lastSeq", "unread", "unseen", "seen_seq as seenSeq", "revision"])
+    .select("floor_seq as floorSeq");
 }
 
 /** The head of one inbox. */

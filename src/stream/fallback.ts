@@ -4,7 +4,7 @@ import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
 import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import type { Hub } from "./hub.ts";
-import { type MarketCards, marketSince } from "./market.ts";
+import { type MarketCards, marketSince, reread } from "./market.ts";
 import { oversightSince } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 
@@ -14,7 +14,8 @@ type Asked = { standing: Standing; since: Date | null; head: InboxHead };
 const NOTHING = { notices: [], earlier: 0 };
 
 /**
- * What a page without a stream has missed, in the fragments that the stream would have brought.
+ * What a page without a stream has missed, in the fragments that the stream would have brought; a page that it cannot go
+ * on from is told to read itself again.
  * @returns an empty string when there is nothing
  */
 export async function missedFragment(
@@ -34,5 +35,6 @@ export async function missedFragment(
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
   const oversight = since && viewer.role === "admin" ? await oversightSince(db, locale, since) : "";
-  return news + market + talk + oversight;
+  const again = standing.state === "reset" ? reread(locale) : "";
+  return again + news + market + talk + oversight;
 }

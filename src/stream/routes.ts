@@ -110,7 +110,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   await person.subscribed;
   const head = await reads.head(stream.userId);
   note(person, head);
-  const standing = cursorOf(req, head.lastSeq);
+  const standing = cursorOf(req, head);
   const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
   const happened = since && stream.role === "admin" ? await oversightSince(db, stream.locale, since) : "";
@@ -182,7 +182,7 @@ async function answerPoll(parts: Parts, req: Request, res: Response): Promise<vo
   const at = new Date();
   const head = await parts.reads.head(viewer.id);
   const html = await missedFragment(parts, { userId: viewer.id, role: viewer.role }, localeOf(req), {
-    standing: cursorOf(req, head.lastSeq, "after"),
+    standing: cursorOf(req, head, "after"),
     since: sinceOf(req),
     head,
   });

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deleteOldNotifications } from "../../src/notifications/retention.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named, openSse, type SseClient } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
@@ -27,7 +28,10 @@ beforeAll(async () => {
   const { tell } = await createTelling(world, LAST + 500);
   await tell([reader.id, pruned.id], LAST);
   await tell([world.cast.bea.id], LAST + 500);
-  await sql`delete from notifications where recipient_id = ${pruned.id} and seq <= ${LAST - KEPT}`.execute(world.db);
+  await sql`
+    update notifications set created_at = now() - interval '401 days'
+    where recipient_id = ${pruned.id} and seq <= ${LAST - KEPT}`.execute(world.db);
+  for (let from: number | null = 0; from !== null; ) from = await deleteOldNotifications(world.db, 400, from, 500);
 });
 afterAll(async () => {
   await server.close();
@@ -113,11 +117,30 @@ test.each([0, 1, LAST - MOST_ROWS - 1])(
   },
 );
 
-test("R-13: of what is older than what is kept the summary still counts all, and brings what is left", async () => {
-  const { hello, client } = await open(pruned, { query: "3" }, true);
-  expect(hello).toMatchObject({ state: "resumed", replayed: LAST - 3 });
+test.each([0, 3, LAST - KEPT - 1])(
+  "R-13: what lies after %i is not all kept, so the answer is a reset to the end; polling tells the page to read itself again",
+  async (cursor) => {
+    const { hello, client } = await open(pruned, { query: String(cursor) }, false);
+    expect(hello).toMatchObject({ state: "reset", replayed: 0, last: LAST });
+    expect(client.seqs()).toEqual([]);
+    const answer = await poll(pruned, cursor);
+    expect(await answer.text()).toContain('id="reread"');
+    expect(answer.headers.get("Stockbell-Cursor")).toBe(String(LAST));
+  },
+);
+
+test("R-13: what lies after the last number that is not kept comes whole, by stream and by polling", async () => {
+  const { hello, client } = await open(pruned, { query: String(LAST - KEPT) }, true);
+  expect(hello).toMatchObject({ state: "resumed", replayed: KEPT });
   expect(client.seqs()).toEqual(Array.from({ length: KEPT }, (_, n) => LAST - KEPT + 1 + n));
+  const html = await (await poll(pruned, LAST - KEPT)).text();
+  expect(html).toContain(`data-missed="${KEPT}"`);
+  expect(html).not.toContain('id="reread"');
 });
+
+function poll({ cookie }: Member, cursor: number): Promise<Response> {
+  return fetch(`${server.url}/stream/fallback?after=${cursor}`, { headers: { Cookie: cookie } });
+}
 
 test("R-13: polling takes whatever cursor as well, and no answer is an error of ours", async () => {
   for (const [, cursor] of RESET) {
