@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import path from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { migrationNames } from "../src/migrations.ts";
@@ -12,6 +13,7 @@ import { openSse, type SseClient } from "./sse.ts";
 const earlier = findEarlier();
 if ("unknown" in earlier) console.log(`The previous release is not tried on the new schema: ${earlier.unknown}.`);
 
+const ROOT = path.join(import.meta.dirname, "..");
 const people = { bea: "bea@demo.test", otto: "otto@demo.test", sol: "sol@demo.test" };
 
 let folder: string;
@@ -136,9 +138,9 @@ async function send(at: TestProcess, to: string, cookie: string, fields?: Record
   return answer;
 }
 
-async function page(at: TestProcess, path: string, cookie: string): Promise<string> {
-  const answer = await fetch(`${at.url}${path}`, { headers: { Cookie: cookie } });
-  expect(answer.status, path).toBe(200);
+async function page(at: TestProcess, from: string, cookie: string): Promise<string> {
+  const answer = await fetch(`${at.url}${from}`, { headers: { Cookie: cookie } });
+  expect(answer.status, from).toBe(200);
   return answer.text();
 }
 
@@ -155,18 +157,18 @@ async function createDatabase(): Promise<void> {
   env = { NODE_ENV: "development", DATABASE_URL: href, REDIS_URL: redisUrl() };
 }
 
-async function runToEnd(file: string, root?: string): Promise<void> {
+async function runToEnd(file: string, root = ROOT): Promise<void> {
   const step = await startProcess(file, { env, root });
   expect((await step.exited).code, step.logs()).toBe(0);
 }
 
-async function startWeb(root?: string): Promise<TestProcess> {
+async function startWeb(root = ROOT): Promise<TestProcess> {
   const web = await startProcess("src/web.ts", { env: { ...env, PORT: String(await freePort()) }, root });
   await until(async () => (await fetch(`${web.url}/readyz`).catch(() => null))?.status === 200, 30_000);
   return web;
 }
 
-async function startWorker(root?: string): Promise<TestProcess> {
+async function startWorker(root = ROOT): Promise<TestProcess> {
   const worker = await startProcess("src/worker.ts", { env, root });
   await worker.waitForLog(/takes jobs/, 30_000);
   return worker;
