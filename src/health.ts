@@ -6,6 +6,7 @@ import type { Bus } from "./bus.ts";
 import type { Config } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
 import { migrationNames } from "./migrations.ts";
+import { findFigures, setConnections, setFigures } from "./scrape.ts";
 
 type Parts = {
   config: Pick<Config, "metricsToken">;
@@ -71,30 +72,13 @@ async function answerScrape(parts: Parts, token: string, req: Request, res: Resp
   }
   const { metrics, bus, pool } = parts;
   metrics.busUp.set(bus.up ? 1 : 0);
-  await countJobs(metrics, pool);
+  setConnections(metrics, pool);
+  setFigures(metrics, await soon(findFigures(pool)).catch(() => null));
   res
     .set("Cache-Control", "no-store")
     .type(metrics.registry.contentType)
     .send(await metrics.registry.metrics());
 }
-
-/** A database that is away leaves the series out: no figure is better than one from before. */
-async function countJobs(metrics: Metrics, pool: pg.Pool): Promise<void> {
-  metrics.jobs.reset();
-  try {
-    const { rows } = await soon(pool.query<Record<string, number>>(JOBS_BY_STATE));
-    for (const [state, count] of Object.entries(rows[0] ?? {})) metrics.jobs.set({ state }, count);
-  } catch {}
-}
-
-const JOBS_BY_STATE = `
-  select
-    count(*) filter (where locked_at is not null) as running,
-    count(*) filter (where locked_at is null and attempts >= max_attempts) as failed,
-    count(*) filter (where locked_at is null and attempts < max_attempts and attempts > 0) as retrying,
-    count(*) filter (where locked_at is null and attempts = 0 and run_at <= now()) as waiting,
-    count(*) filter (where locked_at is null and attempts = 0 and run_at > now()) as scheduled
-  from graphile_worker.jobs`;
 
 async function soon<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

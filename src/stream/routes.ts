@@ -53,7 +53,7 @@ export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
 
 // Refused before anything is read: those who come when a process is full come all at once.
 function whereThereIsRoom(parts: Parts): RequestHandler {
-  return (_req, res, next) => (isFull(parts) ? busy(res) : next());
+  return (_req, res, next) => (isFull(parts) ? busy(parts, res) : next());
 }
 
 function isFull({ config, hub }: Parts): boolean {
@@ -62,10 +62,10 @@ function isFull({ config, hub }: Parts): boolean {
 
 async function openStream(parts: Parts, openings: Openings, req: Request, res: Response): Promise<void> {
   const { config, hub, metrics } = parts;
-  if (isFull(parts)) return busy(res);
+  if (isFull(parts)) return busy(parts, res);
   if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
   const ended = openings.enter(viewerOf(req).id, addressOf(req));
-  if (!ended) return busy(res, 429);
+  if (!ended) return busy(parts, res, 429);
   let joined: Joined | undefined;
   const connection = new Connection(req, res, { metrics, lagging: hub.lagging }, (reason) => {
     ended();
@@ -112,6 +112,8 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   connection.open();
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
+  metrics.streamOpens.inc({ state: standing.state });
+  if (standing.state === "resumed") metrics.replay.observe(missed?.notices.length ?? 0);
   if (missed) writeNotices(stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
@@ -146,7 +148,8 @@ function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {
   );
 }
 
-function busy(res: Response, status = 503): void {
+function busy({ metrics }: Parts, res: Response, status = 503): void {
+  metrics.streamRefusals.inc({ status });
   res
     .status(status)
     .set("Retry-After", String(1 + Math.floor(Math.random() * 5)))
