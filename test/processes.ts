@@ -16,6 +16,8 @@ export type TestProcess = {
   url: string | undefined;
   /** All that it has written so far, to both of its outputs. */
   logs(): string;
+  /** What of it went to standard error. */
+  errors(): string;
   /** Waits until what it has written matches. Throws with what it wrote when it ends or `ms` have passed before. */
   waitForLog(pattern: RegExp, ms?: number): Promise<RegExpExecArray>;
   exited: Promise<Ending>;
@@ -29,6 +31,8 @@ type Options = {
   root?: string;
   /** The user to run as; only root can choose. */
   uid?: number;
+  /** What goes before the file, for the runtime. */
+  flags?: string[];
 };
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -45,8 +49,11 @@ export function killProcesses(): void {
  * and where programs and temporary files are. Whatever happens it does not outlive the test file.
  * @param file such as "src/web.ts"
  */
-export async function startProcess(file: string, { env = {}, root = ROOT, uid }: Options = {}): Promise<TestProcess> {
-  const command = [...(await dyingWithParent("KILL")), process.execPath];
+export async function startProcess(
+  file: string,
+  { env = {}, root = ROOT, uid, flags = [] }: Options = {},
+): Promise<TestProcess> {
+  const command = [...(await dyingWithParent("KILL")), process.execPath, ...flags];
   const [program = "", ...args] = [...command, path.join(root, file)];
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
@@ -58,11 +65,13 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 function observe(child: Child, port: string | undefined): TestProcess {
   let written = "";
+  let complained = "";
   let ended = false;
   const news = new EventEmitter();
   for (const output of [child.stdout, child.stderr]) {
     output.setEncoding("utf8").on("data", (text: string) => {
       written += text;
+      if (output === child.stderr) complained += text;
       news.emit("more");
     });
   }
@@ -79,6 +88,7 @@ function observe(child: Child, port: string | undefined): TestProcess {
     pid: child.pid ?? 0,
     url: port && `http://127.0.0.1:${port}`,
     logs: () => written,
+    errors: () => complained,
     waitForLog,
     exited,
     stop,
