@@ -65,6 +65,22 @@ test("P-09: a release that fails says so in one line, exits 1, and leaves the sc
   expect(left).toEqual(before);
 });
 
+test("P-09: a release that is rolled back to finds nothing to do on the schema that is ahead of it, and mends nothing that is half of both", async () => {
+  expect((await (await release()).exited).code).toBe(0);
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query("insert into kysely_migration (name, timestamp) values ('2999-01-01-later', '2999')");
+  const before = await tables();
+  const back = await release();
+  expect((await back.exited).code, back.logs()).toBe(0);
+  expect(await tables()).toEqual(before);
+  await client.query("delete from kysely_migration where name = $1", [migrationNames().at(-1)]);
+  const torn = await release();
+  expect((await torn.exited).code).toBe(1);
+  expect(torn.logs()).toMatch(/^The migration failed: .*2999-01-01-later/);
+  await client.end();
+});
+
 /** The Procfile's lines: of each its file and what the runtime gets before it. */
 function procfile(): Record<string, { file: string; flags: string[] }> {
   const lines = readFileSync(join(ROOT, "Procfile"), "utf8").trim().split("\n");
