@@ -11,7 +11,7 @@ const PATIENCE_MS = 2000;
 /**
  * The figures that a scrape gets. Where there are several web processes, it reaches one of them by chance and gets those
  * of all: each series with the number of its process, so that a process that starts again is told from a counter that
- * falls. The jobs, which all of them would read from the same table, are there once.
+ * falls. What all of them would ask the database is there once.
  * @param refresh sets anew what is not counted as things happen
  */
 export function createFigures(metrics: Metrics, refresh: () => void): () => Promise<string> {
@@ -28,11 +28,11 @@ export function createFigures(metrics: Metrics, refresh: () => void): () => Prom
   });
   return async () => {
     const all = (await ask(process, "all figures", PATIENCE_MS)) as { process: number; figures: Figures }[];
-    const jobs = await metrics.jobs.get();
-    const others = all.map(({ process, figures }) =>
-      labelled(figures, process).filter(({ name }) => name !== jobs.name),
-    );
-    return AggregatorRegistry.aggregate([...others, [{ ...jobs, aggregator: "first" }]]).metrics();
+    const once = await Promise.all(Object.values(metrics.database).map((gauge) => gauge.get()));
+    const names = new Set(once.map(({ name }) => name));
+    const others = all.map(({ process, figures }) => labelled(figures, process).filter(({ name }) => !names.has(name)));
+    const shared = once.map((figure) => ({ ...figure, aggregator: "first" }));
+    return AggregatorRegistry.aggregate([...others, shared]).metrics();
   };
 }
 

@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { createFigures } from "./figures.ts";
 import type { Metrics } from "./metrics.ts";
 import { migrationNames } from "./migrations.ts";
+import { findFigures, setConnections, setFigures } from "./scrape.ts";
 
 type Parts = {
   config: Pick<Config, "metricsToken">;
@@ -32,7 +33,7 @@ const PATIENCE_MS = 1000;
 export function healthRoutes(parts: Parts): Router {
   const router = Router();
   const expected = migrationNames();
-  const figures = createFigures(parts.metrics, () => lookAtBus(parts));
+  const figures = createFigures(parts.metrics, () => lookAtOwn(parts));
 
   router.get("/livez", allow("anyone"), (_req, res) => {
     res.set("Cache-Control", "no-store").type("text").send("ok");
@@ -83,37 +84,20 @@ async function answerScrape(
     res.status(401).set("WWW-Authenticate", "Bearer").end();
     return;
   }
-  await countJobs(metrics, pool);
+  setFigures(metrics, await soon(findFigures(pool)).catch(() => null));
   res
     .set("Cache-Control", "no-store")
     .type(metrics.registry.contentType)
     .send(await figures());
 }
 
-/** No figure is better than one from before. */
-function lookAtBus({ metrics, bus }: Parts): void {
+/** What is not counted as things happen. No figure is better than one from before. */
+function lookAtOwn({ metrics, bus, pool }: Parts): void {
+  setConnections(metrics, pool);
   metrics.busUp.set(bus.up ? 1 : 0);
   if (bus.roundTripMs === undefined) metrics.busRoundTrip.remove();
   else metrics.busRoundTrip.set(bus.roundTripMs / 1000);
 }
-
-/** A database that is away leaves the series out: no figure is better than one from before. */
-async function countJobs(metrics: Metrics, pool: pg.Pool): Promise<void> {
-  metrics.jobs.reset();
-  try {
-    const { rows } = await soon(pool.query<Record<string, number>>(JOBS_BY_STATE));
-    for (const [state, count] of Object.entries(rows[0] ?? {})) metrics.jobs.set({ state }, count);
-  } catch {}
-}
-
-const JOBS_BY_STATE = `
-  select
-    count(*) filter (where locked_at is not null) as running,
-    count(*) filter (where locked_at is null and attempts >= max_attempts) as failed,
-    count(*) filter (where locked_at is null and attempts < max_attempts and attempts > 0) as retrying,
-    count(*) filter (where locked_at is null and attempts = 0 and run_at <= now()) as waiting,
-    count(*) filter (where locked_at is null and attempts = 0 and run_at > now()) as scheduled
-  from graphile_worker.jobs`;
 
 async function soon<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

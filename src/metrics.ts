@@ -7,13 +7,14 @@ export const DELIVERY_SECONDS = [
   ...[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5],
   ...[0.75, 1, 2.5, 5, 10],
 ];
+const REPLAY_ROWS = [0, 1, 3, 10, 30, 100, 200];
 
 // Somebody who polls does so every ten seconds.
 const POLLING_MS = 25_000;
 
 /**
- * The figures of one web process, with Node's own, in a registry of their own. `jobs`, `busUp` and `busRoundTrip` are set anew by
- * whoever answers a scrape, the others as things happen.
+ * The figures of one web process, with Node's own, in a registry of their own. They are set as things happen; those of
+ * the database, of the connections to it and of the bus are set anew by whoever answers a scrape.
  */
 export function createMetrics() {
   const registry = new Registry();
@@ -53,6 +54,18 @@ export function createMetrics() {
       labelNames: ["role"],
       registers,
     }),
+    streamOpens: new Counter({
+      name: "stockbell_stream_opens_total",
+      help: "Streams that opened, by how they stood with their cursor",
+      labelNames: ["state"],
+      registers,
+    }),
+    streamRefusals: new Counter({
+      name: "stockbell_stream_refusals_total",
+      help: "Streams that were refused: 503 by a process that is full or stops, 429 to whom opens too many",
+      labelNames: ["status"],
+      registers,
+    }),
     streamEnds: new Counter({
       name: "stockbell_stream_ends_total",
       help: "Streams that ended, by reason",
@@ -80,7 +93,20 @@ export function createMetrics() {
       help: "Notifications that streams had to read from Postgres",
       registers,
     }),
-    jobs: new Gauge({ name: "stockbell_jobs", help: "Jobs in the queue, by state", labelNames: ["state"], registers }),
+    replay: new Histogram({
+      name: "stockbell_replay_rows",
+      help: "Notifications that were read for a stream that came back with its cursor",
+      buckets: REPLAY_ROWS,
+      registers,
+    }),
+    /** Those of the database, which are the same from whichever process they are asked. */
+    database: databaseFigures(registers),
+    connections: new Gauge({
+      name: "stockbell_connections",
+      help: "Connections to the database: busy, idle, and asked for in vain so far",
+      labelNames: ["state"],
+      registers,
+    }),
     policyReports: new Counter({
       name: "stockbell_policy_reports_total",
       help: "Reports of browsers that something on a page was against the content policy",
@@ -92,5 +118,20 @@ export function createMetrics() {
       help: "Time until this process last heard what it said to itself through the bus",
       registers,
     }),
+  };
+}
+
+/** What is asked of the database for each scrape. */
+function databaseFigures(registers: Registry[]) {
+  const gauge = (name: string, help: string) => new Gauge({ name: `stockbell_${name}`, help, registers });
+  const byState = (name: string, help: string) =>
+    new Gauge({ name: `stockbell_${name}`, help, labelNames: ["state"], registers });
+  return {
+    jobs: byState("jobs", "Jobs in the queue, by state"),
+    oldestJob: gauge("oldest_job_seconds", "How long the job that is due and has waited longest has been due"),
+    eventsWaiting: byState("undelivered_events", "Events that nobody has been told of, in their lanes or on their own"),
+    oldestEvent: gauge("oldest_event_seconds", "Age of the oldest event that waits in its lane"),
+    lastEvent: gauge("last_event", "The number of the last event, which rises with each"),
+    databaseUp: gauge("database_up", "1 while the database answers within a second"),
   };
 }

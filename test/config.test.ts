@@ -142,7 +142,7 @@ test("P-03: .env.example names every variable there is, and works as it stands",
   ]);
 });
 
-describe("P-01: a process with a wrong environment", { timeout: 60_000 }, () => {
+describe("P-01, P-04: a process with a wrong environment", { timeout: 60_000 }, () => {
   test("ends within a second", async () => {
     const took = await timeAtRest(async () => {
       const { exited } = await startProcess("src/web.ts", { env: wrong });
@@ -151,7 +151,7 @@ describe("P-01: a process with a wrong environment", { timeout: 60_000 }, () => 
     expect(took).toBeLessThan(1000);
   });
 
-  test.each(["src/web.ts", "src/worker.ts", "src/release.ts"])("ends %s with one line and no value", async (file) => {
+  test.each(["src/web.ts", "src/worker.ts", "src/release.ts"])("ends %s with one line and no value, and before it has done anything else", async (file) => {
     const env = { ...wrong, SESSION_SECRET: "hunter2", NODE_ENV: "production" };
     const process = await startProcess(file, { env });
     expect((await process.exited).code).toBe(1);

@@ -27,7 +27,7 @@ let site: Site;
 const written = () => [...fleet.webs, ...fleet.workers].map(({ logs }) => logs()).join("");
 
 beforeAll(async () => {
-  const env = { LOG_LEVEL: "trace", METRICS_TOKEN: SECRETS["a token"] };
+  const env = { LOG_LEVEL: "trace", METRICS_TOKEN: SECRETS["a token"], FORCE_COLOR: "1" };
   [fleet, site] = await Promise.all([startFleet(1, 1, env), createSite()]);
   web = fleet.webs[0] as TestProcess;
 });
@@ -94,7 +94,7 @@ async function breakEverything(listing: number, cookie: string): Promise<string[
   return Promise.all([broken, refused, gone, stream].map((answer) => answer.text()));
 }
 
-test("S-17: no password, cookie, session, address of a person, message or search is in any line of the log, whatever fails; and no stack, query or path in any answer", async () => {
+test("S-17, P-08: no password, cookie, session, address of a person, message or search is in any line of the log, whatever fails; and no stack, query or path in any answer", async () => {
   const { cookies, answers } = await liveThroughIt();
   const log = written();
   expect(log.split('"msg":"a request failed"').length).toBeGreaterThan(3);
@@ -122,7 +122,7 @@ test("S-17: no password, cookie, session, address of a person, message or search
       expect(body).not.toMatch(inside);
 }, 60_000);
 
-test("S-17: each line is one object of JSON, and what a request says of itself makes no line of its own", async () => {
+test("S-17, P-08: each line is one object of JSON, and what a request says of itself makes no line of its own", async () => {
   const bytes =
     'GET /nothing HTTP/1.1\r\nHost: x\r\nX-Request-Id: one\u2028{"level":60,"msg":"forged"}\r\nConnection: close\r\n\r\n';
   const socket = connect(Number(new URL(web.url ?? "").port), "127.0.0.1");
@@ -135,7 +135,15 @@ test("S-17: each line is one object of JSON, and what a request says of itself m
   expect(written()).not.toContain("forged");
 });
 
-describe("S-17: the log says, with the request's id and the person,", () => {
+test("P-08: all of it is on standard output, without colours, and nothing on standard error", () => {
+  for (const process of [...fleet.webs, ...fleet.workers]) {
+    expect(process.logs().length).toBeGreaterThan(0);
+    expect(process.errors()).toBe("");
+    expect(process.logs()).not.toContain("\u001b");
+  }
+});
+
+describe("S-17, P-08: the log says, with the request's id and the person,", () => {
   const named = { "Sec-Fetch-Site": "same-origin", "X-Request-Id": "the-id-of-this-one" };
   const lineOf = (status: number) =>
     site

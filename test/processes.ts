@@ -16,6 +16,8 @@ export type TestProcess = {
   url: string | undefined;
   /** All that it has written so far, to both of its outputs. */
   logs(): string;
+  /** What of it went to standard error. */
+  errors(): string;
   /** Waits until what it has written matches. Throws with what it wrote when it ends or `ms` have passed before. */
   waitForLog(pattern: RegExp, ms?: number): Promise<RegExpExecArray>;
   exited: Promise<Ending>;
@@ -30,6 +32,8 @@ type Options = {
   /** The user to run as; only root can choose. */
   uid?: number;
   args?: string[];
+  /** What goes before the file, for the runtime. */
+  flags?: string[];
 };
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -48,9 +52,9 @@ export function killProcesses(): void {
  */
 export async function startProcess(
   file: string,
-  { env = {}, root = ROOT, uid, args: given = [] }: Options = {},
+  { env = {}, root = ROOT, uid, args: given = [], flags = [] }: Options = {},
 ): Promise<TestProcess> {
-  const command = [...(await dyingWithParent("KILL")), process.execPath];
+  const command = [...(await dyingWithParent("KILL")), process.execPath, ...flags];
   const [program = "", ...args] = [...command, path.join(root, file), ...given];
   const inherited = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
   const identity = uid === undefined ? {} : { uid, gid: uid };
@@ -62,11 +66,13 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 function observe(child: Child, port: string | undefined): TestProcess {
   let written = "";
+  let complained = "";
   let ended = false;
   const news = new EventEmitter();
   for (const output of [child.stdout, child.stderr]) {
     output.setEncoding("utf8").on("data", (text: string) => {
       written += text;
+      if (output === child.stderr) complained += text;
       news.emit("more");
     });
   }
@@ -83,6 +89,7 @@ function observe(child: Child, port: string | undefined): TestProcess {
     pid: child.pid ?? 0,
     url: port && `http://127.0.0.1:${port}`,
     logs: () => written,
+    errors: () => complained,
     waitForLog,
     exited,
     stop,

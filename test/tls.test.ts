@@ -12,7 +12,7 @@ import { type EmbeddedPostgres, startPostgres } from "../src/embedded.ts";
 import { freePort } from "../src/postmaster.ts";
 import { dyingWithParent } from "../src/run-as.ts";
 import { selfSigned } from "./certificate.ts";
-import { until } from "./processes.ts";
+import { startProcess, until } from "./processes.ts";
 import { scratchFolder } from "./scratch.ts";
 
 const [own, others] = [selfSigned(), selfSigned()];
@@ -58,7 +58,7 @@ async function* lines(output: NodeJS.ReadableStream) {
   for (;;) yield await once(output, "data");
 }
 
-describe("S-19: Postgres", () => {
+describe("S-19, P-02: Postgres", () => {
   const ask = async (config: Partial<Parameters<typeof createPool>[0]>) => {
     const pool = createPool({ databaseUrl: postgres.url, databaseCa: undefined, unverifiedTls: [], ...config }, 1);
     onTestFinished(() => pool.end());
@@ -114,7 +114,7 @@ describe("S-19: Postgres", () => {
   );
 });
 
-describe("S-19: Redis", () => {
+describe("S-19, P-02: Redis", () => {
   const open = (config: { redisCa?: string; unverifiedTls?: ("database" | "redis")[] }) => {
     const written: string[] = [];
     const log = pino({ level: "warn" }, { write: (line: string) => void written.push(line) });
@@ -158,5 +158,45 @@ describe("S-19: Redis", () => {
       const { bus } = open(config);
       await until(() => bus.up);
     }
+  });
+});
+
+describe("P-02: the processes, with TLS to both,", { timeout: 60_000 }, () => {
+  const addresses = () => ({ DATABASE_URL: `${postgres.url}?sslmode=require`, REDIS_URL: redis.url });
+  const warning = (of: string) => `Warning: TLS to the ${of} is not verified.`;
+
+  test.each([
+    ["pinned certificates, and warn of nothing", { DATABASE_CA: own.cert, REDIS_CA: own.cert }, [] as string[]],
+    ["the switch, and warn of both", { TLS_ALLOW_UNVERIFIED: "database,redis" }, ["database", "redis"]],
+    [
+      "one pinned and one let off, and warn of that",
+      { DATABASE_CA: own.cert, TLS_ALLOW_UNVERIFIED: "redis" },
+      ["redis"],
+    ],
+  ])("run with %s", async (_what, given, warned) => {
+    const env = { ...addresses(), ...given, PORT: String(await freePort()) };
+    const release = await startProcess("src/release.ts", { env });
+    expect((await release.exited).code, release.logs()).toBe(0);
+    const [web, worker] = await Promise.all(["src/web.ts", "src/worker.ts"].map((file) => startProcess(file, { env })));
+    await worker?.waitForLog(/takes jobs/, 30_000);
+    const ready = async () => (await fetch(`${web?.url}/readyz`).catch(() => null))?.json();
+    await until(async () => JSON.stringify(await ready())?.includes('"redis":"ok"') ?? false, 30_000);
+    expect(await ready()).toEqual({ database: "ok", migrations: "ok", redis: "ok" });
+    for (const process of [release, web, worker])
+      for (const of of ["database", "redis"])
+        expect(process?.logs().includes(warning(of)), of).toBe(warned.includes(of));
+    expect([(await web?.stop())?.code, (await worker?.stop())?.code]).toEqual([0, 0]);
+  });
+
+  test("refuse both without either: no migration is done, and Redis is away", async () => {
+    const env = { ...addresses(), PORT: String(await freePort()) };
+    const release = await startProcess("src/release.ts", { env });
+    expect((await release.exited).code).toBe(1);
+    expect(release.logs()).toMatch(/^The migration failed: .*self-signed/m);
+    const web = await startProcess("src/web.ts", { env });
+    await web.waitForLog(/Redis cannot be reached.*|self-signed/, 30_000);
+    const answer = await fetch(`${web.url}/readyz`);
+    expect([answer.status, await answer.json()]).toMatchObject([503, { database: "down", redis: "degraded" }]);
+    expect((await web.stop()).code).toBe(0);
   });
 });

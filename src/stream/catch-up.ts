@@ -39,6 +39,8 @@ async function readOn({ reads, metrics, sightings }: Parts, person: Person, stre
   if (last === undefined || stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
   writeNotices(sightings, stream, { notices, earlier: read.earlier }, person);
+  // Without a bell they come late, and that is to be seen in the figures.
+  for (const { event } of notices) observeDelivery(metrics, event.occurredAt);
 }
 
 /** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */
@@ -83,4 +85,10 @@ export function note(person: Person, head: { lastSeq: number; unseen: number; re
   if (head.revision < person.revision) return;
   person.unseen = head.unseen;
   person.revision = head.revision;
+}
+
+/** What happened then has just been written to a stream that was there to be told. */
+export function observeDelivery(metrics: Metrics, occurredAt: Date | undefined): void {
+  const now = Date.now();
+  metrics.delivery.observe(Math.max(0, now - (occurredAt?.getTime() ?? now)) / 1000);
 }

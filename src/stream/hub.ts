@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Marks, type News, type Ring, readNews, readPersonal, type Seen } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, showMarks } from "./catch-up.ts";
+import { catchUp, note, observeDelivery, showMarks } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
 import { type Conversations, createConversations, type Talks } from "./conversations.ts";
 import { frame } from "./frames.ts";
@@ -212,13 +212,8 @@ export class Hub {
         stream.cursor = ring.seq;
         stream.connection.send(ring.quiet ? "inbox" : "toast", bytes);
         this.sightings.written(ring.userId, ring.seq, true);
-        this.#observe(ring.eventId);
+        observeDelivery(this.#parts.metrics, this.#recent.find(ring.eventId)?.occurredAt);
       }
     }
-  }
-
-  #observe(eventId: number): void {
-    const happened = this.#recent.find(eventId)?.occurredAt.getTime() ?? Date.now();
-    this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - happened) / 1000);
   }
 }

@@ -61,7 +61,7 @@ export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
 
 // Refused before anything is read: those who come when a process is full come all at once.
 function whereThereIsRoom(parts: Parts): RequestHandler {
-  return (_req, res, next) => (isFull(parts) ? busy(res) : next());
+  return (_req, res, next) => (isFull(parts) ? busy(parts, res) : next());
 }
 
 function isFull({ config, hub }: Parts): boolean {
@@ -70,10 +70,10 @@ function isFull({ config, hub }: Parts): boolean {
 
 async function openStream(parts: Parts, openings: Openings, req: Request, res: Response): Promise<void> {
   const { config, hub, metrics } = parts;
-  if (isFull(parts)) return busy(res);
+  if (isFull(parts)) return busy(parts, res);
   if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
   const ended = openings.enter(viewerOf(req).id, addressOf(req));
-  if (!ended) return busy(res, 429);
+  if (!ended) return busy(parts, res, 429);
   let joined: Joined | undefined;
   const connection = new Connection(req, res, { metrics, lagging: hub.lagging }, (reason) => {
     ended();
@@ -122,6 +122,8 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   connection.send("hello", hello(standing, head.lastSeq, stream.userId));
   stream.opened = true;
   log.info({ ...nameOf(stream), state: standing.state, replayed: standing.replayed }, "a stream opened");
+  metrics.streamOpens.inc({ state: standing.state });
+  if (standing.state === "resumed") metrics.replay.observe(missed?.notices.length ?? 0);
   if (missed) writeNotices(hub.sightings, stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
   sendMarks(stream, [], person);
@@ -158,7 +160,8 @@ function nameOf({ request, userId, role }: Stream) {
   return { request, user: userId, role };
 }
 
-function busy(res: Response, status = 503): void {
+function busy({ metrics }: Parts, res: Response, status = 503): void {
+  metrics.streamRefusals.inc({ status });
   res
     .status(status)
     .set("Retry-After", String(1 + Math.floor(Math.random() * 5)))

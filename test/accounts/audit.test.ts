@@ -55,6 +55,21 @@ describe("S-17: the audit log", () => {
       expect(all.includes(secret), secret).toBe(false);
   });
 
+  test("P-10: holds the address that our own proxy saw, not what somebody wrote into X-Forwarded-For", async () => {
+    const { rita } = site.world.cast;
+    const forwarded = { ...OWN, "X-Forwarded-For": "198.51.100.66, 203.0.113.9" };
+    const fields = { email: rita.email, password: PASSWORD };
+    for (const [trustProxy, seen] of [
+      [1, "203.0.113.9"],
+      [0, "127.0.0.1"],
+    ] as const) {
+      const app = site.appWith({ trustProxy });
+      expect(app.get("trust proxy")).toBe(trustProxy);
+      expect((await post(app, "/sign-in", fields, "", forwarded)).status).toBe(303);
+      expect((await entriesAbout(rita)).at(-1)).toMatchObject({ action: "signed_in", address: seen });
+    }
+  });
+
   test("holds that an account was made, and guesses at accounts that are not there without their names", async () => {
     const person = { role: "buyer", name: "Nia", company: "C", email: "nia@demo.test", password: NEW_PASSWORD };
     await post(site.app, "/sign-up", person);

@@ -1,17 +1,25 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
 import { findListings, type ListingView } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { createPerson, publishedListing } from "../cast.ts";
+import { scratchFolder } from "../scratch.ts";
 import { named, type SseClient } from "../sse.ts";
 import { type Fleet, inboxOf, startFleet } from "./fleet.ts";
 
 let fleet: Fleet;
+let temporary: string;
 
 beforeAll(async () => {
-  fleet = await startFleet(2, 2);
+  temporary = await scratchFolder("stockbell-fleet");
+  fleet = await startFleet(2, 2, { TMPDIR: temporary });
 });
-afterAll(() => fleet.close());
+afterAll(async () => {
+  await fleet.close();
+  await rm(temporary, { recursive: true, force: true });
+});
 
 test("P-11: two web processes and two workers behave as one: whoever acts where, everybody's streams show the inbox", async () => {
   const { world, webs } = fleet;
@@ -63,6 +71,27 @@ test("P-11: what is marked read at one web process shows at the other", async ()
   expect((await fleet.post(webAt(0), `/notifications/${toast?.id}/read`, cookie)).status).toBe(303);
   await there?.next(({ event, data }) => event === "inbox" && data.includes(`id="notification-${toast?.id}"`));
 });
+
+test.runIf(process.platform === "linux")(
+  "P-11: nothing of what they did is on the disk: no file is open to be written to, and none was made",
+  async () => {
+    const processes = [...fleet.webs, ...fleet.workers];
+    for (const { pid } of processes) expect(writtenBy(pid)).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+  },
+);
+
+/** The files of a disk that a process has open for writing. */
+function writtenBy(pid: number): string[] {
+  const open = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    const flags = Number.parseInt(
+      /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8"))?.[1] ?? "",
+      8,
+    );
+    return { file: readlinkSync(`/proc/${pid}/fd/${fd}`), writes: (flags & 3) !== 0 };
+  });
+  return open.filter(({ file, writes }) => writes && /^\/(?!dev\/)/.test(file)).map(({ file }) => file);
+}
 
 function webAt(number: number): Fleet["webs"][number] {
   const web = fleet.webs[number % fleet.webs.length];
