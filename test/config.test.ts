@@ -151,13 +151,16 @@ describe("P-01, P-04: a process with a wrong environment", { timeout: 60_000 }, 
     expect(took).toBeLessThan(1000);
   });
 
-  test.each(["src/web.ts", "src/worker.ts", "src/release.ts"])("ends %s with one line and no value, and before it has done anything else", async (file) => {
-    const env = { ...wrong, SESSION_SECRET: "hunter2", NODE_ENV: "production" };
-    const process = await startProcess(file, { env });
-    expect((await process.exited).code).toBe(1);
-    const said = process.logs();
-    expect(said.trim().split("\n")).toHaveLength(1);
-    expect(named(said)).toEqual(expect.arrayContaining(["DATABASE_URL", "PORT", "LOG_LEVEL", "REDIS_CA"]));
-    for (const value of ["zebra", "hunter2", "70000"]) expect(said).not.toContain(value);
-  });
+  test.each(["src/web.ts", "src/worker.ts", "src/release.ts"])(
+    "ends %s with one line and no value, and before it has done anything else",
+    async (file) => {
+      const env = { ...wrong, SESSION_SECRET: "hunter2", NODE_ENV: "production" };
+      const process = await startProcess(file, { env });
+      expect((await process.exited).code).toBe(1);
+      const said = process.logs();
+      expect(said.trim().split("\n")).toHaveLength(1);
+      expect(named(said)).toEqual(expect.arrayContaining(["DATABASE_URL", "PORT", "LOG_LEVEL", "REDIS_CA"]));
+      for (const value of ["zebra", "hunter2", "70000"]) expect(said).not.toContain(value);
+    },
+  );
 });
