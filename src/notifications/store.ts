@@ -21,14 +21,18 @@ export type Delivery = {
   net: NetEdits | null;
 };
 
+/** People whose ids are above one number and up to another. */
+export type Range = { after: number; upTo: number };
+
 /**
  * Stores the notifications of an event, once for each recipient, and that it is delivered.
  * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement (edits take the locks in
  * one before it) and last in the transaction: the locks are held for a moment, and a recipient's numbers are given out in
  * the order of commits. Edits that somebody has not read yet become one row with the next number and the net of them:
  * see docs/decisions/0011.
+ * @param among whom alone to tell, where not all are told at once
  */
-export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
+export async function store(trx: Trx, event: LoggedEvent, among?: Range): Promise<Delivery[]> {
   await sql`
     with rights as materialized (${rightsAreRead})
     update events set delivered_at = clock_timestamp() from rights where id = ${event.id}`.execute(trx);
@@ -38,7 +42,7 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   const { rows } = await sql<Delivery>`
     with told as materialized (
       select * from (${audienceOf(event)}) audience
-      where ${held}::bigint[] is null or audience.user_id = any(${held}::bigint[])
+      where (${held}::bigint[] is null or audience.user_id = any(${held}::bigint[])) ${within(among)}
     ),
     fresh as materialized (
       select told.user_id, told.reason, told.quiet from told
@@ -81,6 +85,10 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
     )
     select user_id as "userId", last_seq as seq, reason, unseen, revision, quiet, net from bumped`.execute(trx);
   return rows;
+}
+
+function within(among: Range | undefined) {
+  return among ? sql`and audience.user_id > ${among.after} and audience.user_id <= ${among.upTo}` : sql``;
 }
 
 const TOAST_EVERY = "1 minute";

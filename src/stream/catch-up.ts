@@ -3,7 +3,15 @@ import type { Metrics } from "../metrics.ts";
 import { type Notice, readThese } from "../notifications/inbox.ts";
 import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
-import { type Badge, MOST_TOASTS, marksFrame, noticeFrame, summaryFragment, toastsOf } from "./fragments.ts";
+import {
+  type Badge,
+  MOST_TOASTS,
+  marksFrame,
+  noticeFrame,
+  standingFrame,
+  summaryFragment,
+  toastsOf,
+} from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Missed, Reads } from "./reads.ts";
 import type { Person, Stream } from "./stream.ts";
@@ -34,10 +42,13 @@ async function readOn({ reads, metrics }: Parts, person: Person, stream: Stream)
   const read = await reads.missed(person.userId, stream.cursor, head.lastSeq);
   // The bell may have brought some of them meanwhile.
   const notices = read.notices.filter(({ seq }) => seq > stream.cursor);
-  const last = notices.at(-1)?.seq;
-  if (last === undefined || stream.connection.ended) return;
+  if (stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
-  writeNotices(stream, { notices, earlier: read.earlier }, person);
+  if (notices.length > 0) writeNotices(stream, { notices, earlier: read.earlier }, person);
+  // The last numbers may be of what has been taken back: nothing is shown of them, and nothing waits for them.
+  if (stream.cursor >= head.lastSeq) return;
+  stream.connection.send("inbox", standingFrame(stream.locale, person, head.lastSeq));
+  stream.cursor = head.lastSeq;
 }
 
 /** Writes notices that follow the stream's cursor: each by itself, or many as one summary. */

@@ -169,7 +169,15 @@ export class Hub {
 
   #hearPersonal(person: Person, message: Marks | Seen): void {
     if (message.about === "seen") this.talks.seen(person, message);
-    else void showMarks(this.#parts.db, person, message);
+    else void this.#showMarks(person, message);
+  }
+
+  /** Marks know of every number that is given out: what has not come yet is read, and not heard of afterwards. */
+  async #showMarks(person: Person, marks: Marks): Promise<void> {
+    await showMarks(this.#parts.db, person, marks);
+    for (const stream of person.streams) {
+      if (stream.opened && stream.cursor < person.last) void this.catchUp(person, stream);
+    }
   }
 
   #hearNews({ event, rings }: News): void {
@@ -203,7 +211,10 @@ export class Hub {
   }
 
   #observe(eventId: number): void {
-    const happened = this.#recent.find(eventId)?.occurredAt.getTime() ?? Date.now();
+    const event = this.#recent.find(eventId);
+    // Most of what is told in batches waits for its turn: that says nothing of how fast we are.
+    if (event?.kind === "announcement") return;
+    const happened = event?.occurredAt.getTime() ?? Date.now();
     this.#parts.metrics.delivery.observe(Math.max(0, Date.now() - happened) / 1000);
   }
 }
