@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from "kysely";
 import type { AnnouncementState, Db, Role, Trx } from "../db.ts";
-import { ConflictError, NotFoundError } from "../errors.ts";
+import { ConflictError, InvalidError, NotFoundError } from "../errors.ts";
 import type { AnnouncedTo } from "../events/catalogue.ts";
 import { recordEvent } from "../events/record.ts";
 import { addJob } from "../queue.ts";
@@ -37,6 +37,11 @@ export async function countRecipients(
   return rows[0] ?? { total: 0, last: 0 };
 }
 
+/** @throws InvalidError when nobody would be told */
+export function requireSomebody(total: number): void {
+  if (total === 0) throw new InvalidError({ role: "There is nobody to tell: choose somebody else." });
+}
+
 /** Whether somebody is told of what is announced to these: as audience.ts has it. */
 export function isRecipient(to: AnnouncedTo) {
   const roles: Role[] = rolesOf(to);
@@ -47,7 +52,7 @@ export function isRecipient(to: AnnouncedTo) {
  * Begins to send, in the caller's transaction: its event, its row and the job for its first batch are there together.
  * @param token the form's: the same form sends once, however often it is posted
  * @returns null when this form has been sent already
- * @throws ConflictError when it would reach nobody
+ * @throws InvalidError when it would reach nobody
  */
 export async function beginToSend(
   trx: Trx,
@@ -59,7 +64,7 @@ export async function beginToSend(
   const sent = await trx.selectFrom("announcements").select("id").where("token", "=", token).executeTakeFirst();
   if (sent) return null;
   const { total, last } = await countRecipients(trx, to, admin.id);
-  if (total === 0) throw new ConflictError("There is nobody to tell.");
+  requireSomebody(total);
   const event = { kind: "announcement", actorId: admin.id, listingId: null, data: { title, text, to } } as const;
   const eventId = await recordEvent(trx, event);
   const { id } = await trx

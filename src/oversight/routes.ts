@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import { happenedIn } from "../notifications/kinds.ts";
 import { countFailedJobs } from "../queue.ts";
 import { sendPage } from "../views.ts";
+import { addAnnouncementRoutes } from "./announcement-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 
 const PAGE = 50;
@@ -29,5 +30,6 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
     sendPage(req, res, "oversight/log", { events, before, next, failed, happenedIn });
   });
   addJobRoutes(router, db, log);
+  addAnnouncementRoutes(router, db);
   return router;
 }

@@ -1,5 +1,6 @@
 import type { Db } from "../db.ts";
 import type { Metrics } from "../metrics.ts";
+import { readGoneSince } from "../notifications/gone.ts";
 import { type Notice, readThese } from "../notifications/inbox.ts";
 import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
@@ -77,12 +78,28 @@ export function sendMarks(stream: Stream, notices: Notice[], badge: Badge, gone:
   if (stream.opened) stream.connection.send("inbox", marksFrame(stream.locale, notices, badge, gone));
 }
 
-/** Marks have changed in one of a person's tabs: all of them show it. */
-export async function showMarks(db: Db, person: Person, marks: Marks): Promise<void> {
+/**
+ * Marks have changed in one of a person's tabs: all of them show it. Marks know of every number that has been given out:
+ * what a stream has not been told yet is read, so that a late bell brings nothing that has been taken back.
+ */
+export async function showMarks(parts: Parts & { db: Db }, person: Person, marks: Marks): Promise<void> {
   note(person, marks);
-  const notices = await readThese(db, person.userId, marks.seqs).catch(() => null);
+  const notices = await readThese(parts.db, person.userId, marks.seqs).catch(() => null);
   const gone = notices ? marks.seqs.filter((seq) => !notices.some((notice) => notice.seq === seq)) : [];
-  for (const stream of person.streams) sendMarks(stream, notices ?? [], person, gone);
+  for (const stream of person.streams) {
+    sendMarks(stream, notices ?? [], person, gone);
+    // A database that is away is asked again by the next sweep.
+    if (stream.opened && stream.cursor < person.last) void catchUp(parts, person, stream).catch(() => {});
+  }
+}
+
+/** Takes off the screens what was taken back since a time. What is gone already is not there to go again. */
+export async function takeAwaySince(db: Db, people: Iterable<Person>, since: Date): Promise<void> {
+  const asks = [...people].map((person) => ({ person, userId: person.userId, since }));
+  if (asks.length === 0) return;
+  for (const [{ person }, gone] of await readGoneSince(db, asks)) {
+    if (gone.length > 0) for (const stream of person.streams) sendMarks(stream, [], person, gone);
+  }
 }
 
 /** Takes in how an inbox stands; an older state never replaces a newer one. */

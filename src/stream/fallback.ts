@@ -3,7 +3,7 @@ import type { Database, Role } from "../db.ts";
 import { readSince } from "../events/log.ts";
 import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
-import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
+import { MOST_TOASTS, marksFragment, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import type { Hub } from "./hub.ts";
 import { type MarketCards, marketSince } from "./market.ts";
 import { oversightFragment } from "./oversight.ts";
@@ -32,9 +32,11 @@ export async function missedFragment(
     toasts > MOST_TOASTS
       ? summaryFragment(locale, notices, toasts, head)
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
+  const gone = since ? await reads.goneSince(viewer.userId, since) : [];
+  const marks = gone.length > 0 ? marksFragment(locale, [], head, gone) : "";
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
   const events = since && viewer.role === "admin" ? await readSince(db, since, 200) : [];
   const oversight = events.length > 0 ? oversightFragment(locale, events) : "";
-  return news + market + talk + oversight;
+  return news + marks + market + talk + oversight;
 }

@@ -134,12 +134,17 @@ export function toastsOf({ notices, earlier }: Missed): number {
   return notices.filter((notice) => !isQuiet(notice)).length + earlier;
 }
 
-/** Marks and the count, for a person's other tabs, ready for a stream. @param gone the numbers of rows that are no more */
-export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
+/** Marks and the count, for a person's other tabs. @param gone the numbers of rows that are no more */
+export function marksFragment(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
   const count = badgeFragment(locale, badge, false);
-  if (notices.length === 0 && gone.length === 0) return inboxFrame(count);
   const rows = notices.map((notice) => rowFor(notice, locale));
-  return frame("inbox", render("stream/marks", locale, { rows, revision: badge.revision, gone, count }));
+  return render("stream/marks", locale, { rows, revision: badge.revision, gone, count });
+}
+
+/** The same, ready for a stream. */
+export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
+  if (notices.length === 0 && gone.length === 0) return inboxFrame(badgeFragment(locale, badge, false));
+  return frame("inbox", marksFragment(locale, notices, badge, gone));
 }
 
 /** How the inbox stands, with a number up to which there is nothing to show: the cursor moves on with it. */

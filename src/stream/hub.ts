@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Marks, type News, type Ring, readNews, readPersonal, type Seen } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, showMarks } from "./catch-up.ts";
+import { catchUp, note, showMarks, takeAwaySince } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
 import { type Conversations, createConversations, type Talks } from "./conversations.ts";
 import { frame } from "./frames.ts";
@@ -146,6 +146,7 @@ export class Hub {
     await this.#market.showAllSince(since);
     await this.#oversight.showSince(since);
     await this.talks.showAllSince(since);
+    await takeAwaySince(this.#parts.db, this.people.values(), since);
   }
 
   /** A stream that has just opened is shown what changed on the market and was said since its page was rendered. */
@@ -169,15 +170,7 @@ export class Hub {
 
   #hearPersonal(person: Person, message: Marks | Seen): void {
     if (message.about === "seen") this.talks.seen(person, message);
-    else void this.#showMarks(person, message);
-  }
-
-  /** Marks know of every number that is given out: what has not come yet is read, and not heard of afterwards. */
-  async #showMarks(person: Person, marks: Marks): Promise<void> {
-    await showMarks(this.#parts.db, person, marks);
-    for (const stream of person.streams) {
-      if (stream.opened && stream.cursor < person.last) void this.catchUp(person, stream);
-    }
+    else void showMarks(this.#parts, person, message);
   }
 
   #hearNews({ event, rings }: News): void {

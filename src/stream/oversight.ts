@@ -1,4 +1,5 @@
 import { type LoggedEvent, readSince } from "../events/log.ts";
+import { type Announcement, findAnnouncementOf } from "../notifications/announcements.ts";
 import { happenedIn } from "../notifications/kinds.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
@@ -19,7 +20,9 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
 
   return {
     happened(event: LoggedEvent): void {
-      show([event]);
+      // Of what is told in batches the bus tells with each.
+      if (shown[event.id % SHOWN] !== event.id) show([event]);
+      if (event.kind === "announcement") void showProgress(event.id);
     },
     /** Whatever happened since, as far as the bus has not told of it. */
     async showSince(since: Date): Promise<void> {
@@ -28,6 +31,16 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
       show(events.filter(({ id }) => shown[id % SHOWN] !== id));
     },
   };
+
+  async function showProgress(eventId: number): Promise<void> {
+    if (admins.size === 0) return;
+    // A page that is read again says the same.
+    const announcement = await findAnnouncementOf(db, eventId).catch(() => null);
+    if (!announcement) return;
+    for (const stream of admins) {
+      if (stream.opened) stream.connection.send("oversight", progressFrame(stream.locale, announcement));
+    }
+  }
 
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
@@ -46,4 +59,9 @@ export function oversightFragment(locale: string, events: LoggedEvent[]): string
 /** The same, ready for a stream. */
 export function oversightFrame(locale: string, events: LoggedEvent[]): string {
   return frame("oversight", oversightFragment(locale, events));
+}
+
+/** How far an announcement has come, for whoever has the page of them open. */
+function progressFrame(locale: string, announcement: Announcement): string {
+  return frame("oversight", render("stream/announcement", locale, { announcement }));
 }

@@ -104,6 +104,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   const standing = cursorOf(req, head.lastSeq);
   const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
+  const gone = since ? await reads.goneSince(stream.userId, since) : [];
   const events = since && stream.role === "admin" ? await readSince(db, since, 200) : [];
 
   const { connection } = stream;
@@ -114,7 +115,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   stream.opened = true;
   if (missed) writeNotices(stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
-  sendMarks(stream, [], person);
+  sendMarks(stream, [], person, gone);
   if (events.length > 0) connection.send("oversight", oversightFrame(stream.locale, events));
   if (since) await hub.showSince(stream, since);
   await hub.goLive(person, stream);
