@@ -17,11 +17,28 @@ const everyPage: [Person | null, string[]][] = [
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/10", "/listings/new", "/listings/1/edit"]],
   ["sol", ["/enquiries", "/notifications"]],
   ["rita", ["/", "/listings/24"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/listings/5", "/enquiries", "/enquiries/1", "/notifications"]],
+  [
+    "ada",
+    [
+      "/oversight",
+      "/oversight/jobs",
+      "/oversight/announcements",
+      "/listings/5",
+      "/enquiries",
+      "/enquiries/1",
+      "/notifications",
+    ],
+  ],
 ];
 
 /** All pages of the demo. */
 export const pages: Ask[] = everyPage.flatMap(([who, paths]) => paths.map((path) => ({ who, path, page: true })));
+
+const announcement = {
+  role: "seller",
+  title: "A break on Sunday",
+  text: "From eight to nine nothing can be published.",
+};
 
 /** What pages ask for in part, in an order in which each has its answer; what is wrong in a form, and what comes live. */
 export const fragments: Ask[] = [
@@ -54,6 +71,12 @@ export const fragments: Ask[] = [
   { who: "sol", path: "/listings/3/release", form: { version: "2" } },
   { who: "sol", path: "/listings/3/withdrawal", form: { version: "3" } },
   { who: "sol", path: "/listings/3/relisting", form: { version: "4" } },
+  { who: "ada", path: "/oversight/announcements/preview", form: { role: "buyer", title: "", text: "" } },
+  { who: "ada", path: "/oversight/announcements/preview", form: announcement, page: true },
+  { who: "ada", path: "/oversight/announcements", form: announcement },
+  { who: "ada", path: "/oversight/announcements", page: true },
+  { who: "ada", path: "/oversight/announcements/1/recall", form: {} },
+  { who: "sol", path: "/notifications?kind=announcement", page: true },
 ];
 
 /** @returns the answer's status and markup */

@@ -211,11 +211,10 @@ test("it ends the sending as well, in batches: nobody behind the last one is tol
   const { db, cast } = site.world;
   const crowd = await createCrowd(db, 1100);
   const id = await announced(db, cast.ada);
-  for (const after of [0, Number((await holdersAfter(id)).at(-1) ?? 0)]) {
-    await sendBatch(site.world, { announcementId: id, after });
-  }
+  await sendBatch(site.world, { announcementId: id, after: 0 });
+  await sendBatch(site.world, { announcementId: id, after: (await rowOf(db, id)).sent_up_to });
   const told = await holders(db, id);
-  expect(told.length).toBeGreaterThanOrEqual(500);
+  expect(told).toHaveLength(1000);
   await recall(id);
   // While it is taken back, some see it and some read it: each keeps it, or had it taken back before.
   const meanwhile = crowd.slice(0, 60).map(async ({ id: user }, n) => {
@@ -234,13 +233,7 @@ test("it ends the sending as well, in batches: nobody behind the last one is tol
   expect(await wrongInboxes(db)).toEqual([]);
 });
 
-async function holdersAfter(id: number): Promise<number[]> {
-  await sendBatch(site.world, { announcementId: id, after: 0 });
-  const { sent_up_to } = await rowOf(site.db, id);
-  return [sent_up_to];
-}
-
-test("in a browser its toast and its row go, the badge goes down by one, and a tab that nobody looked at shows it no more", async () => {
+test("in a browser its toast and its row go, and the badge goes down by one in every tab", async () => {
   const { db, cast } = site.world;
   const person = await createPerson(db, { role: "seller" });
   const { page, context, problems } = await atBrowser(server.url, person);
