@@ -10,7 +10,7 @@ export const MOST_TEXT = 1000;
 export const audiences: { value: AnnouncedTo; text: string }[] = [
   { value: "buyer", text: "All buyers" },
   { value: "seller", text: "All sellers" },
-  { value: "everybody", text: "Everybody: buyers and sellers" },
+  { value: "everybody", text: "Buyers and sellers" },
 ];
 
 const role = z.enum(["buyer", "seller", "everybody"], "Choose who is to be told.");
