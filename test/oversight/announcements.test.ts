@@ -160,6 +160,26 @@ test("killed between its commit and the bell it is told when its job runs again;
   expect((await rowOf(site.db, id)).told).toBe((await holders(site.db, id)).length);
 });
 
+test("a batch that runs again while others are being told changes nothing: neither how far it has come nor what follows", async () => {
+  const id = await announced(site.db, site.world.cast.ada);
+  await firstBatch(id);
+  const { sent_up_to: after } = await rowOf(site.db, id);
+  await sendBatch(site.world, { announcementId: id, after });
+  const row = await rowOf(site.db, id);
+  const waiting = () =>
+    sql<{ after: number }>`
+      select (payload ->> 'after')::bigint as after from graphile_worker._private_jobs jobs
+      join graphile_worker._private_tasks tasks on tasks.id = task_id and identifier = 'send_announcement'
+      where (payload ->> 'announcementId')::bigint = ${id} order by 1`.execute(site.db);
+  const { rows: jobs } = await waiting();
+  expect(jobs.map((job) => job.after)).toEqual([0, after, row.sent_up_to]);
+  for (const attempt of [1, 2]) await sendBatch(site.world, { announcementId: id, after: 0 }, attempt);
+  expect(await rowOf(site.db, id)).toEqual(row);
+  expect((await waiting()).rows).toEqual(jobs);
+  await runBatches(site.world);
+  expect(await holders(site.db, id)).toEqual(await activePeople(site.db, ["buyer"]));
+});
+
 test("neither a job of its event nor the look for stragglers tells everybody at once", async () => {
   const id = await announced(site.db, site.world.cast.ada);
   const { event_id } = await rowOf(site.db, id);
@@ -294,9 +314,11 @@ test("an open page follows how far it has come, and leaves alone what its admin 
   await live(page);
   const [progress, row] = [page.locator(`#announcement-progress-${id}`), page.locator(`#announcement-${id}`)];
   await row.locator("summary").click();
+  await page.evaluate(`document.querySelector("#announcement-actions-${id}").isStillThere = true`);
   await firstBatch(id);
   await page.waitForSelector(`#announcement-progress-${id}[data-told="500"]`);
   expect(await row.getByRole("button", { name: /^Take it back/ }).isVisible()).toBe(true);
+  expect(await page.evaluate(`document.querySelector("#announcement-actions-${id}").isStillThere`)).toBe(true);
   await row.getByRole("button", { name: /^Stop/ }).press("Enter");
   await page.waitForSelector(`#announcement-progress-${id}[data-state="stopped"]`);
   expect(await page.locator(":focus").textContent()).toMatch(/^Stopped: 500 of/);
