@@ -3,7 +3,7 @@ import "./test/compile-cache.ts";
 import { beginningWith } from "./test/sequence.ts";
 
 // What is measured comes last, one after the other, with no neighbours.
-const MEASURED = ["badges", "toast", "tabs", "lean", "fan-out"].map((name) => `measured/${name}`);
+const MEASURED = ["badges", "toast", "tabs", "lean", "announcement", "fan-out"].map((name) => `measured/${name}`);
 
 // What takes longest is begun first, so that nobody waits for it alone at the end. Most of it either waits for time to
 // pass or has much to do: one beside the other, so that neither leaves the machine idle.

@@ -30,6 +30,7 @@ function prune(html, _xhr, place) {
   const root = parsed.content;
   const layers = [root, ...[...root.querySelectorAll("template")].map((template) => template.content)];
   takeStandings(root);
+  for (const piece of root.querySelectorAll("[data-gone]")) remember(piece.dataset.gone);
   for (const layer of layers) {
     const toasts = toastsIn(layer);
     if (place?.id === "toasts") showOnceEach(toasts.filter((toast) => !isInPlace(toast)));
@@ -61,9 +62,14 @@ function showOnceEach(toasts) {
     const { notification } = toast.dataset;
     if (shown.has(notification)) toast.remove();
     else if (takePlaces(toast, document.querySelector("#toasts"))) toast.parentNode.prepend(toast);
-    shown.add(notification);
-    if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+    remember(notification);
   }
+}
+
+// What has been shown is not shown again, and what has been taken back not for the first time.
+function remember(notification) {
+  shown.add(notification);
+  if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
 }
 
 function settle(element, root) {

@@ -111,6 +111,7 @@ export class Tabs {
 
   #spread(event) {
     this.#recent.add(event);
+    this.#forgetGone(event);
     const news = NEWS.includes(event.name);
     const shower = news ? this.#shower() : null;
     for (const port of this.#tabs.keys()) {
@@ -119,6 +120,12 @@ export class Tabs {
     if (!news || shower) return;
     this.#waiting.push(event);
     if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
+  }
+
+  // A toast that waits is not to be shown once its notification has been taken back. What people typed has no quotes here.
+  #forgetGone({ data }) {
+    const gone = [...data.matchAll(/ data-gone="(\d+)"/g)].map(([, seq]) => seq);
+    if (gone.length > 0) this.#waiting = this.#waiting.filter(({ id }) => !gone.includes(id));
   }
 
   #shower() {

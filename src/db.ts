@@ -1,13 +1,14 @@
 import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import { databaseLink, type LinkSettings } from "./config.ts";
-import type { EventKind, EventRow, NetEdits } from "./events/catalogue.ts";
+import type { AnnouncedTo, EventKind, EventRow, NetEdits } from "./events/catalogue.ts";
 
 // Ids and money are bigint in the tables and far below 2^53 in life.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export type Role = "buyer" | "seller" | "admin";
 export type ListingStatus = "available" | "reserved" | "sold" | "withdrawn";
+export type AnnouncementState = "sending" | "stopped" | "sent" | "recalling" | "recalled";
 export type ReservationEnd = "released" | "expired" | "sold" | "withdrawn";
 type Given<T> = Generated<T>;
 
@@ -144,6 +145,27 @@ export interface Database {
     address: string | null;
     request_id: string | null;
     details: ColumnType<Record<string, unknown>, string, never>;
+  };
+  announcements: {
+    id: Given<number>;
+    /** The form's: one form sends once. */
+    token: string;
+    event_id: number;
+    audience: AnnouncedTo;
+    state: Given<AnnouncementState>;
+    /** Goes up with every change of state. */
+    version: Given<number>;
+    /** How many it is for, and the highest id among them: who comes later is not told. */
+    total: number;
+    last_user_id: number;
+    /** Up to which id people have been told, and how many have. */
+    sent_up_to: Given<number>;
+    told: Given<number>;
+    /** Up to which id it has been taken back, and from how many. */
+    recalled_up_to: Given<number>;
+    taken_back: Given<number>;
+    recalled_at: Date | null;
+    created_at: Given<Date>;
   };
   mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
   pulses: {

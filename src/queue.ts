@@ -11,6 +11,9 @@ export type Jobs = {
   announce_seen: { enquiryId: number; readerId: number };
   end_streams: StreamEnding;
   delete_old: { place?: { what: string; from: number }; since?: number };
+  /** One batch: of those whose ids are above this one. */
+  send_announcement: { announcementId: number; after: number };
+  recall_announcement: { announcementId: number; after: number };
 };
 
 /**
@@ -101,6 +104,18 @@ export async function runAgain(db: Db, id: number): Promise<boolean> {
   const failed = sql`select id from graphile_worker._private_jobs where id = ${id} and attempts > 0`;
   const { rows } = await sql`
     select from graphile_worker.reschedule_jobs(array(${failed}), run_at := now(), attempts := 0)`.execute(db);
+  return rows.length > 0;
+}
+
+/**
+ * Takes a job that has been set aside out of the queue, undone.
+ * @returns whether it did: not when it runs, waits for another try, or is done
+ */
+export async function giveUp(db: Db, id: number): Promise<boolean> {
+  const { rows } = await sql`
+    delete from graphile_worker._private_jobs
+    where id = ${id} and attempts >= max_attempts and locked_at is null
+    returning id`.execute(db);
   return rows.length > 0;
 }
 

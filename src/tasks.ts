@@ -7,6 +7,7 @@ import type { Log } from "./log.ts";
 import { warnOfExpiry } from "./marketplace/ending.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
+import { recallBatch, sendBatch } from "./notifications/broadcast.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 import { deleteOld } from "./retention.ts";
@@ -24,6 +25,8 @@ export function createTasks({ config, db, bus, log }: Parts): TaskHandlers {
     announce_seen: ({ enquiryId, readerId }) => announceSeen(db, bus, enquiryId, readerId),
     end_streams: (ending) => endStreams(bus, ending),
     delete_old: (job) => deleteOld(db, config.retentionDays, job),
+    send_announcement: (batch, attempt) => sendBatch({ db, bus, log }, batch, attempt),
+    recall_announcement: (batch, attempt) => recallBatch({ db, bus, log }, batch, attempt),
   };
 }
 

@@ -24,6 +24,7 @@ const everyPage: [Person | null, string[]][] = [
       "/oversight/jobs",
       "/oversight/people",
       "/oversight/people?q=nobody-like-it",
+      "/oversight/announcements",
       "/listings/5",
       "/enquiries",
       "/enquiries/1",
@@ -37,6 +38,12 @@ const everyPage: [Person | null, string[]][] = [
 
 /** All pages of the demo. */
 export const pages: Ask[] = everyPage.flatMap(([who, paths]) => paths.map((path) => ({ who, path, page: true })));
+
+const announcement = {
+  role: "seller",
+  title: "A break on Sunday",
+  text: "From eight to nine nothing can be published.",
+};
 
 /** What pages ask for in part, in an order in which each has its answer; what is wrong in a form, and what comes live. */
 export const fragments: Ask[] = [
@@ -74,6 +81,12 @@ export const fragments: Ask[] = [
     path: `/oversight/people/2/${measure}`,
     form: { reason: "To see what comes of it" },
   })),
+  { who: "ada", path: "/oversight/announcements/preview", form: { role: "buyer", title: "", text: "" } },
+  { who: "ada", path: "/oversight/announcements/preview", form: announcement, page: true },
+  { who: "ada", path: "/oversight/announcements", form: announcement },
+  { who: "ada", path: "/oversight/announcements", page: true },
+  { who: "ada", path: "/oversight/announcements/1/recall", form: {} },
+  { who: "sol", path: "/notifications?kind=announcement", page: true },
 ];
 
 /** @returns the answer's status and markup */

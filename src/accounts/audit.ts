@@ -2,7 +2,7 @@ import type { Request } from "express";
 import { addressOf } from "../address.ts";
 import type { Db } from "../db.ts";
 
-/** What concerns the security of an account, in words that auditors can search for. */
+/** What concerns the security of an account, or what an admin does to many, in words that auditors can search for. */
 export type SecurityAction =
   | "account_created"
   | "signed_in"
@@ -14,7 +14,12 @@ export type SecurityAction =
   | "password_change_refused"
   | "role_changed"
   | "suspended"
-  | "reinstated";
+  | "reinstated"
+  | "announcement_sent"
+  | "announcement_stopped"
+  | "announcement_resumed"
+  | "announcement_recalled"
+  | "job_given_up";
 
 /**
  * @property actorId who did it; null when nobody has shown who they are
@@ -80,6 +85,11 @@ const IN_WORDS: Record<SecurityAction, string> = {
   role_changed: "The role was changed",
   suspended: "The account was suspended",
   reinstated: "The account was reinstated",
+  announcement_sent: "An announcement was sent",
+  announcement_stopped: "An announcement was stopped",
+  announcement_resumed: "An announcement was resumed",
+  announcement_recalled: "An announcement was taken back",
+  job_given_up: "A job was given up",
 };
 
 /** What happened, as the person reads it whose account it is, and admins. */

@@ -12,6 +12,9 @@ type About = {
 /** Events from before messages were told by their ids have none. */
 type Sent = { messageId?: number };
 
+/** To whom admins announce something: to all buyers, all sellers, or both. */
+export type AnnouncedTo = "buyer" | "seller" | "everybody";
+
 /** What several edits come to together, and how many they are. */
 export type NetEdits = TermsChange & { steps: number };
 
@@ -35,6 +38,8 @@ export type EventData = {
   listing_relisted: About & { priceMinor: number; currency: string };
   enquiry_received: About & Sent & { buyerId: number; buyerName: string; excerpt: string };
   enquiry_replied: About & Sent & { buyerId: number; authorName: string; excerpt: string };
+  /** About no listing: its title is its own. */
+  announcement: { title: string; text: string; to: AnnouncedTo; version?: undefined };
 };
 
 export type EventKind = keyof EventData;
@@ -44,7 +49,7 @@ export type NewEvent = {
   [K in EventKind]: {
     kind: K;
     actorId: number | null;
-    listingId: number;
+    listingId: K extends "announcement" ? null : number;
     enquiryId?: number;
     data: EventData[K];
   };

@@ -1,6 +1,6 @@
 import type { EventRow } from "./catalogue.ts";
 
-type Concerned = { sellerId?: number; buyerId?: number | null; reservedFor?: number | null };
+type Concerned = { title: string; sellerId?: number; buyerId?: number | null; reservedFor?: number | null };
 
 /**
  * The people whom an event is about: whoever did it, the seller, and the buyer if there is one. The database's own

@@ -3,6 +3,7 @@ import type { Viewer } from "../access.ts";
 import type { Database, Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import { recordEvent } from "../events/record.ts";
+import { excerptOf } from "../excerpt.ts";
 import { aboutOf, lockListing } from "./change.ts";
 import { getListing, type ListingView } from "./listings.ts";
 import { requireOpen } from "./status.ts";
@@ -46,8 +47,6 @@ export async function reply(db: Kysely<Database>, author: Author, threadId: numb
     return addMessage(trx, author, thread, message);
   });
 }
-
-const EXCERPT = 140;
 
 async function openThread(trx: Trx, buyer: Author, listing: ListingView, message: string): Promise<number> {
   requireOpen(listing, "asked about");
@@ -95,14 +94,4 @@ async function findSentTwice(trx: Trx, author: Author, thread: Thread, message: 
     .limit(1)
     .executeTakeFirst();
   return last?.authorId === author.id && last.body === message ? last : undefined;
-}
-
-function excerptOf(message: string): string {
-  const line = message.replace(/\s+/g, " ");
-  if (line.length <= EXCERPT) return line;
-  // Cut between characters: half an emoji is not text that the database would take.
-  return `${Array.from(line)
-    .slice(0, EXCERPT - 1)
-    .join("")
-    .trimEnd()}…`;
 }

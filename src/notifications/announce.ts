@@ -1,7 +1,7 @@
 import type { Bus } from "../bus.ts";
 import type { Db } from "../db.ts";
 import type { StreamEnding } from "../queue.ts";
-import { readHead } from "./heads.ts";
+import { readHead, readHeads } from "./heads.ts";
 import { writeMarks, writeSeen } from "./messages.ts";
 
 /** Tells a person's other tabs and devices which marks have changed, and how the inbox stands now. */
@@ -9,6 +9,20 @@ export async function announceMarks(db: Db, bus: Bus, userId: number, seqs: numb
   const { unseen, revision, lastSeq } = await readHead(db, userId);
   const body = writeMarks({ unseen, revision, lastSeq, seqs });
   await quietly(bus.publish([{ channel: `user:${userId}`, body }]));
+}
+
+/** Tells many people's tabs and devices that a notification of theirs is no more. */
+export async function announceGone(db: Db, bus: Bus, gone: { userId: number; seq: number }[]): Promise<void> {
+  if (gone.length === 0) return;
+  const heads = await readHeads(
+    db,
+    gone.map(({ userId }) => userId),
+  );
+  const messages = gone.flatMap(({ userId, seq }) => {
+    const head = heads.get(userId);
+    return head ? [{ channel: `user:${userId}`, body: writeMarks({ ...head, seqs: [seq] }) }] : [];
+  });
+  await quietly(bus.publish(messages));
 }
 
 /** Tells a person up to which of their messages the other in a conversation, who reads, has seen them. */

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
-import type { EventKind, EventRow } from "../events/catalogue.ts";
+import type { Role } from "../db.ts";
+import type { AnnouncedTo, EventKind, EventRow } from "../events/catalogue.ts";
 import { kinds } from "./kinds.ts";
 import { type Reason, reasons } from "./reasons.ts";
 
@@ -67,7 +68,7 @@ function source(event: EventRow, reason: Reason, buyer: number | null, rank: num
     case "your_reservation":
       return sql`select ${buyer}::bigint as user_id, ${why}`;
     case "your_listing":
-      return sql`select ${event.data.sellerId}::bigint as user_id, ${why}`;
+      return sql`select ${"sellerId" in event.data ? event.data.sellerId : null}::bigint as user_id, ${why}`;
     case "watching":
       return sql`select watches.user_id, ${why} from watches where watches.listing_id = ${event.listingId}`;
     case "your_enquiry":
@@ -75,7 +76,19 @@ function source(event: EventRow, reason: Reason, buyer: number | null, rank: num
       return isAnswer(event.kind)
         ? sql`select ${buyer}::bigint as user_id, ${why}`
         : sql`select enquiries.buyer_id as user_id, ${why} from enquiries where enquiries.listing_id = ${event.listingId}`;
+    case "announced_to_buyers":
+    case "announced_to_sellers":
+      return sql`select users.id as user_id, ${why} from users where ${isAnnouncedTo(event, role)}`;
   }
+}
+
+function isAnnouncedTo({ data }: EventRow, role: Role): boolean {
+  return "to" in data && rolesOf(data.to).includes(role);
+}
+
+/** The roles of those to whom something is announced. */
+export function rolesOf(to: AnnouncedTo): Role[] {
+  return to === "everybody" ? ["buyer", "seller"] : [to];
 }
 
 function isAnswer(kind: EventKind): boolean {

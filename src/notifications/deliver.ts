@@ -6,9 +6,9 @@ import type { Log } from "../log.ts";
 import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
 import { type Ring, writeNews } from "./messages.ts";
-import { type Delivery, store } from "./store.ts";
+import { type Delivery, type Range, store } from "./store.ts";
 
-type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
+export type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
 
 // How often a lane waits for an error to pass, about ten seconds in all, before it goes on without the event.
@@ -25,7 +25,7 @@ const PATIENCE = 2;
 export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): Promise<void> {
   const event = await findEvent(parts.db, eventId);
   if (!event) return;
-  if (event.deliveredAt && attempt > 1) await announceAgain(parts, event);
+  if (event.deliveredAt && attempt > 1) await ringAgain(parts, event);
   // Its own event being delivered, a job may still be the last to know of those that wait behind it.
   for (let more = !event.deliveredAt; more || (await isWaited(parts.db, event)); more = false) {
     const step = await nextInLane(parts, event, attempt);
@@ -44,7 +44,7 @@ export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): 
 export async function deliverAlone(parts: Parts, eventId: number, attempt = 1): Promise<void> {
   const event = await findEvent(parts.db, eventId);
   if (!event) return;
-  if (event.deliveredAt) return attempt > 1 ? announceAgain(parts, event) : undefined;
+  if (event.deliveredAt) return attempt > 1 ? ringAgain(parts, event) : undefined;
   const deliveries = await parts.db.transaction().execute((trx) => store(trx, event));
   parts.log.warn({ event: event.id, listing: event.listingId }, "an event was delivered late, out of its lane");
   await ring(parts, event, deliveries);
@@ -121,18 +121,26 @@ async function isWaited(db: Db, own: LoggedEvent): Promise<boolean> {
   return (await waiting(db, own).select("events.id").executeTakeFirst()) !== undefined;
 }
 
-/** The worker may have been killed between its commit and the bell: whoever has heard already ignores the number. */
-async function announceAgain(parts: Parts, event: LoggedEvent): Promise<void> {
+/**
+ * The worker may have been killed between its commit and the bell: whoever has heard already ignores the number, and of
+ * what is no more nobody is to hear.
+ */
+export async function ringAgain(parts: Parts, event: LoggedEvent, among?: Range): Promise<void> {
   const deliveries = await parts.db
     .selectFrom("notifications")
     .innerJoin("inboxes", "inboxes.user_id", "notifications.recipient_id")
     .select(["recipient_id as userId", "seq", "reason", "unseen", "revision", "quiet", "edits as net"])
     .where("event_id", "=", event.id)
+    .where("superseded_at", "is", null)
+    .$if(among !== undefined, (query) =>
+      query.where("recipient_id", ">", among?.after ?? 0).where("recipient_id", "<=", among?.upTo ?? 0),
+    )
     .execute();
   await ring(parts, event, deliveries as Delivery[]);
 }
 
-async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Delivery[]): Promise<void> {
+/** Rings for those for whom an event has been stored, after the commit. */
+export async function ring({ bus, log }: Parts, event: LoggedEvent, deliveries: Delivery[]): Promise<void> {
   const rings = deliveries.map((delivery) => ringOf(event, delivery));
   const messages = writeNews(event, rings).map((body) => ({ channel: "events", body }));
   // A bell that cannot ring is not a failure: what is stored is found by the next sweep.

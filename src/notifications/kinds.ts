@@ -1,5 +1,6 @@
 import type { Role } from "../db.ts";
 import type { EventData, EventKind, EventRow } from "../events/catalogue.ts";
+import { excerptOf } from "../excerpt.ts";
 import { type Reason, reasons, reasonsFor } from "./reasons.ts";
 
 /** What a notification offers its reader: a listing that can be had, or one that is kept for them. */
@@ -138,6 +139,15 @@ export const kinds = {
     buyer: (data) => data.buyerId,
     headline: ({ data }) => `${data.authorName} replied about ${data.title}`,
     detail: ({ data }) => data.excerpt,
+    offer: nothing,
+  },
+  announcement: {
+    label: "Announcements",
+    happened: "Announced",
+    audience: ["announced_to_buyers", "announced_to_sellers"],
+    // Whichever admin wrote it, it is Stockbell that speaks.
+    headline: ({ data }) => `Stockbell announces: ${data.title}`,
+    detail: ({ data }) => excerptOf(data.text),
     offer: nothing,
   },
 } satisfies { [K in EventKind]: Kind<K> };

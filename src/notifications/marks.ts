@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { Database, Trx } from "../db.ts";
+import { arrayOf, type Database, type Trx } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 import { addJob } from "../queue.ts";
 import { LIVE } from "./inbox.ts";
@@ -102,18 +102,18 @@ function lockInbox(trx: Trx, userId: number) {
 }
 
 async function announce(trx: Trx, userId: number, marked: { seq: number }[]): Promise<void> {
-  await recount(trx, userId);
+  await recount(trx, [userId]);
   const seqs = marked.map(({ seq }) => seq).sort((a, b) => b - a);
   await addJob(trx, "announce_marks", { userId, seqs: [...new Set(seqs)].slice(0, MOST_ANNOUNCED) });
 }
 
-// Counted anew under the lock: a count that is kept by adding drifts.
-async function recount(trx: Trx, userId: number): Promise<void> {
+/** Counts inboxes anew, whose locks are held: a count that is kept by adding drifts. */
+export async function recount(trx: Trx, userIds: number[]): Promise<void> {
   await sql`
     update inboxes set revision = revision + 1, (unread, unseen) = (
       select count(*), count(*) filter (where notifications.seq > inboxes.seen_seq)
       from notifications
       where notifications.recipient_id = inboxes.user_id and ${LIVE}
     )
-    where user_id = ${userId}`.execute(trx);
+    where user_id = any(${arrayOf(userIds)}::bigint[])`.execute(trx);
 }

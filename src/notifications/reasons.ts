@@ -10,6 +10,8 @@ export const reasons = {
   your_listing: { role: "seller", text: "It is your listing", optional: true },
   your_enquiry: { role: "buyer", text: "You asked about this listing", optional: true },
   watching: { role: "buyer", text: "You watch this listing", optional: true },
+  announced_to_buyers: { role: "buyer", text: "It is for all buyers", optional: false },
+  announced_to_sellers: { role: "seller", text: "It is for all sellers", optional: false },
 } as const satisfies Record<string, { role: Role; text: string; optional: boolean }>;
 
 export type Reason = keyof typeof reasons;

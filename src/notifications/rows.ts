@@ -1,5 +1,6 @@
 import type { Request } from "express";
-import type { EventKind, EventRow } from "../events/catalogue.ts";
+import type { EventKind } from "../events/catalogue.ts";
+import type { LoggedEvent } from "../events/log.ts";
 import { formatFor, localeOf } from "../views.ts";
 import type { Notice } from "./inbox.ts";
 import { type Amounts, interrupting, type Kind, kinds, offerOf, urgent } from "./kinds.ts";
@@ -24,7 +25,7 @@ export function rowFor(notice: Told, locale: string) {
     seq,
     hidden,
     kind: hidden ? null : event.kind,
-    ...(hidden ? withheld : describe(event, reason, event.actorCompany, formatFor(locale))),
+    ...(hidden ? withheld : describe(event, seq, reason, formatFor(locale))),
     at: new Date(event.occurredAt),
     read: readAt !== null,
     archived: archivedAt !== null,
@@ -63,17 +64,24 @@ const withheld: Description = {
   reasonText: null,
 };
 
-/**
- * The words for one event to one reader.
- * @param actorCompany whose doing it was, as others may know it; null where the clock did it
- */
-function describe(event: EventRow, reason: Reason, actorCompany: string | null, amounts: Amounts): Description {
+/** Where a notification that is about nothing else is read: a page of its own. */
+export function ownPage(seq: number | string): string {
+  return `/notifications/${seq}`;
+}
+
+/** The words for one event to one reader. The clock has no company, and goes by our name. */
+function describe(event: LoggedEvent, seq: number, reason: Reason, amounts: Amounts): Description {
   const kind = kinds[event.kind] as Kind<EventKind>;
-  const told = { data: event.data, reason, who: actorCompany ?? "Stockbell", amounts };
+  const told = { data: event.data, reason, who: event.actorCompany ?? "Stockbell", amounts };
   return {
     headline: kind.headline(told),
     detail: kind.detail?.(told) || null,
-    link: event.enquiryId === null ? `/listings/${event.listingId}` : `/enquiries/${event.enquiryId}`,
+    link: placeOf(event) ?? ownPage(seq),
     reasonText: reasons[reason].text,
   };
+}
+
+function placeOf({ listingId, enquiryId }: LoggedEvent): string | null {
+  if (enquiryId !== null) return `/enquiries/${enquiryId}`;
+  return listingId === null ? null : `/listings/${listingId}`;
 }

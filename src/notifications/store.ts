@@ -21,14 +21,18 @@ export type Delivery = {
   net: NetEdits | null;
 };
 
+/** People whose ids are above one number and up to another. */
+export type Range = { after: number; upTo: number };
+
 /**
  * Stores the notifications of an event, once for each recipient, and that it is delivered.
  * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement (edits take the locks in
  * one before it) and last in the transaction: the locks are held for a moment, and a recipient's numbers are given out in
  * the order of commits. Edits that somebody has not read yet become one row with the next number and the net of them:
  * see docs/decisions/0011.
+ * @param among whom alone to tell, where not all are told at once
  */
-export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
+export async function store(trx: Trx, event: LoggedEvent, among?: Range): Promise<Delivery[]> {
   await sql`
     with rights as materialized (${rightsAreRead})
     update events set delivered_at = clock_timestamp() from rights where id = ${event.id}`.execute(trx);
@@ -36,7 +40,7 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
   const held = edits ? await lockInboxes(trx, event) : null;
   const own = sql`${edits && JSON.stringify(edits)}::jsonb`;
   const { rows } = await sql<Delivery>`
-    with verdicts as materialized (${verdictsOn(event)}),
+    with verdicts as materialized (select * from (${verdictsOn(event)}) verdicts ${within(among)}),
     refused as (
       -- That it was their own doing, the event says itself.
       insert into refusals (event_id, user_id, reason, why)
@@ -88,6 +92,10 @@ export async function store(trx: Trx, event: LoggedEvent): Promise<Delivery[]> {
     )
     select user_id as "userId", last_seq as seq, reason, unseen, revision, quiet, net from bumped`.execute(trx);
   return rows;
+}
+
+function within(among: Range | undefined) {
+  return among ? sql`where user_id > ${among.after} and user_id <= ${among.upTo}` : sql``;
 }
 
 const TOAST_EVERY = "1 minute";

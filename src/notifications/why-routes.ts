@@ -18,10 +18,11 @@ export function whyRoutes(db: Kysely<Database>): Router {
 
   router.get("/notifications/:seq", allow("signed-in"), async (req, res) => {
     const notice = await getNotice(db, req);
-    const { kind, listingId } = notice.event;
+    const { kind, listingId, data } = notice.event;
     const why = {
       row: toRow(notice, req),
-      title: notice.event.data.title,
+      title: data.title,
+      announced: kind === "announcement" && "text" in data ? data.text : null,
       reason: notice.reason,
       ...reasons[notice.reason],
       label: kinds[kind].label,

@@ -44,6 +44,9 @@ async function unconcerned(db: Db, event: LoggedEvent, userId: number): Promise<
   if (!audience.some((reason) => reasons[reason].role === role)) {
     return [`${inPlural(role)} are told of nothing of this kind.`];
   }
+  if (event.kind === "announcement") {
+    return ["They were not among those to whom it was sent: it was stopped before their turn, or they came later."];
+  }
   if (role === "seller") return ["It is another seller's listing: sellers hear of their own only."];
   return [await ofBuyer(db, event, userId)];
 }

@@ -34,6 +34,8 @@ const purposes: Record<TroubledJob["name"], string> = {
   announce_seen: "Show a person that their message was seen",
   end_streams: "End the live pages of somebody who may no longer see them",
   delete_old: "Delete what is older than is kept",
+  send_announcement: "Send an announcement, a batch of it",
+  recall_announcement: "Take an announcement back, a batch of it",
 };
 
 async function inWords(db: Db, jobs: TroubledJob[]): Promise<JobRow[]> {

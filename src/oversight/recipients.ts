@@ -138,6 +138,8 @@ export function reasonInWords(reason: Reason): string {
     your_listing: "It is their listing",
     your_enquiry: "They asked about it",
     watching: "They watch it",
+    announced_to_buyers: "It is for all buyers",
+    announced_to_sellers: "It is for all sellers",
   };
   return words[reason] ?? reasons[reason].text;
 }

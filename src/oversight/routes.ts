@@ -2,6 +2,7 @@ import { Router } from "express";
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
+import { addAnnouncementRoutes } from "./announcement-routes.ts";
 import { addEventRoutes } from "./event-routes.ts";
 import { addHealthRoutes } from "./health-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
@@ -16,5 +17,6 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
   addHealthRoutes(router, db);
   addPeopleRoutes(router, db, log);
   addJobRoutes(router, db, log);
+  addAnnouncementRoutes(router, db);
   return router;
 }

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { Database, Role } from "../db.ts";
 import type { InboxHead } from "../notifications/heads.ts";
 import type { Standing } from "./cursor.ts";
-import { MOST_TOASTS, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
+import { MOST_TOASTS, marksFragment, noticeFragment, summaryFragment, toastsOf } from "./fragments.ts";
 import type { Hub } from "./hub.ts";
 import { type MarketCards, marketSince, reread } from "./market.ts";
 import { oversightSince } from "./oversight.ts";
@@ -32,9 +32,11 @@ export async function missedFragment(
     toasts > MOST_TOASTS
       ? summaryFragment(locale, notices, toasts, head)
       : notices.map((notice) => noticeFragment(locale, notice, head)).join("");
+  const gone = since ? await reads.goneSince(viewer.userId, since) : [];
+  const marks = gone.length > 0 ? marksFragment(locale, [], head, gone) : "";
   const market = since ? await marketSince(cards, viewer, locale, since) : "";
   const talk = since ? await hub.talks.missedFragment(viewer, locale, since) : "";
   const oversight = since && viewer.role === "admin" ? await oversightSince(db, locale, since) : "";
   const again = standing.state === "reset" ? reread(locale) : "";
-  return again + news + market + talk + oversight;
+  return again + news + marks + market + talk + oversight;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Notice } from "../notifications/inbox.ts";
 import type { Reason } from "../notifications/reasons.ts";
-import { isQuiet, type Row, rowFor } from "../notifications/rows.ts";
+import { isQuiet, ownPage, type Row, rowFor } from "../notifications/rows.ts";
 import { escaped, formatFor, render } from "../views.ts";
 import { frame, framed, inFrame } from "./frames.ts";
 import type { Missed } from "./reads.ts";
@@ -86,8 +86,9 @@ function stencilOf(locale: string, row: Row, reason: Reason): string[] {
   const key = `${locale} ${row.kind} ${reason} ${row.quiet} ${Boolean(row.detail)}`;
   const known = stencils.get(key);
   if (known) return known;
-  const { seq, headline, link, about, version, badge } = holes;
-  const [detail, folds] = [row.detail && holes.detail, row.folds && holes.folds];
+  const { seq, headline, version, badge } = holes;
+  const [detail, folds, about] = [row.detail && holes.detail, row.folds && holes.folds, row.about && holes.about];
+  const link = row.link === ownPage(row.seq) ? ownPage(seq) : holes.link;
   const blank = { ...row, seq, headline, detail, link, about, folds, version, at: NEVER };
   const html = render("stream/news", locale, { rows: [blank], revision: holes.revision, badge, summary: null });
   const names = new Map<string, Hole>(Object.entries(holes).map(([name, hole]) => [hole, name as Hole]));
@@ -133,12 +134,22 @@ export function toastsOf({ notices, earlier }: Missed): number {
   return notices.filter((notice) => !isQuiet(notice)).length + earlier;
 }
 
-/** Marks and the count, for a person's other tabs, ready for a stream. @param gone the numbers of rows that are no more */
-export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
+/** Marks and the count, for a person's other tabs. @param gone the numbers of rows that are no more */
+export function marksFragment(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
   const count = badgeFragment(locale, badge, false);
-  if (notices.length === 0 && gone.length === 0) return inboxFrame(count);
   const rows = notices.map((notice) => rowFor(notice, locale));
-  return frame("inbox", render("stream/marks", locale, { rows, revision: badge.revision, gone, count }));
+  return render("stream/marks", locale, { rows, revision: badge.revision, gone, count });
+}
+
+/** The same, ready for a stream. */
+export function marksFrame(locale: string, notices: Notice[], badge: Badge, gone: number[]): string {
+  if (notices.length === 0 && gone.length === 0) return inboxFrame(badgeFragment(locale, badge, false));
+  return frame("inbox", marksFragment(locale, notices, badge, gone));
+}
+
+/** How the inbox stands, with a number up to which there is nothing to show: the cursor moves on with it. */
+export function standingFrame(locale: string, badge: Badge, upTo: number): string {
+  return frame("inbox", badgeFragment(locale, badge, false), upTo);
 }
 
 const inboxFrame = framed("inbox");

@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Marks, type News, type Ring, readNews, readPersonal, type Seen } from "../notifications/messages.ts";
 import type { StreamEnding } from "../queue.ts";
-import { catchUp, note, observeDelivery, showMarks } from "./catch-up.ts";
+import { catchUp, note, observeDelivery, showMarks, takeAwaySince } from "./catch-up.ts";
 import type { Connection, StreamEnd } from "./connection.ts";
 import { type Conversations, createConversations, type Talks } from "./conversations.ts";
 import { frame } from "./frames.ts";
@@ -115,7 +115,7 @@ export class Hub {
 
   /** Brings a stream up to date; a database that is away is asked again by the next sweep. */
   async catchUp(person: Person, stream: Stream): Promise<void> {
-    await catchUp({ ...this.#parts, sightings: this.sightings }, person, stream).catch((error) => {
+    await catchUp(this.#withSightings, person, stream).catch((error) => {
       this.#parts.log.warn({ err: error }, "a stream could not be brought up to date yet");
     });
   }
@@ -159,12 +159,17 @@ export class Hub {
     await this.#market.showAllSince(since);
     await this.#oversight.showSince(since);
     await this.talks.showAllSince(since);
+    await takeAwaySince(this.#parts.db, this.people.values(), since);
   }
 
   /** A stream that has just opened is shown what changed on the market and was said since its page was rendered. */
   async showSince(stream: Stream, since: Date): Promise<void> {
     await this.#market.showSince(stream, since);
     await this.talks.showSince(stream, since);
+  }
+
+  get #withSightings() {
+    return { ...this.#parts, sightings: this.sightings };
   }
 
   #personOf(userId: number): Person {
@@ -182,7 +187,7 @@ export class Hub {
 
   #hearPersonal(person: Person, message: Marks | Seen): void {
     if (message.about === "seen") this.talks.seen(person, message);
-    else void showMarks(this.#parts.db, person, message);
+    else void showMarks(this.#withSightings, person, message);
   }
 
   #hearNews({ event, rings, at }: News): void {
@@ -212,7 +217,7 @@ export class Hub {
         stream.cursor = ring.seq;
         stream.connection.send(ring.quiet ? "inbox" : "toast", bytes);
         this.sightings.written(ring.userId, ring.seq, true);
-        observeDelivery(this.#parts.metrics, this.#recent.find(ring.eventId)?.occurredAt);
+        observeDelivery(this.#parts.metrics, this.#recent.find(ring.eventId));
       }
     }
   }

@@ -1,6 +1,7 @@
 import type { Db } from "../db.ts";
 import { type LoggedEvent, readSince } from "../events/log.ts";
 import { peopleIn } from "../events/people.ts";
+import { type Announcement, findAnnouncementOf } from "../notifications/announcements.ts";
 import { happenedIn } from "../notifications/kinds.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
@@ -22,7 +23,9 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
 
   return {
     happened(event: LoggedEvent): void {
-      show([event]);
+      // Of what is told in batches the bus tells with each.
+      if (shown[event.id % SHOWN] !== event.id) show([event]);
+      if (event.kind === "announcement") void showProgress(event.id);
     },
     tell,
     /** Whatever happened since, as far as the bus has not told of it. */
@@ -34,6 +37,16 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
       show(news);
     },
   };
+
+  async function showProgress(eventId: number): Promise<void> {
+    if (admins.size === 0) return;
+    // A page that is read again says the same.
+    const announcement = await findAnnouncementOf(db, eventId).catch(() => null);
+    if (!announcement) return;
+    for (const stream of admins) {
+      if (stream.opened) stream.connection.send("oversight", progressFrame(stream.locale, announcement));
+    }
+  }
 
   function show(events: LoggedEvent[]): void {
     if (events.length === 0) return;
@@ -61,4 +74,9 @@ export async function oversightSince(db: Db, locale: string, since: Date): Promi
 /** Events as the admins' log shows them, each at its top. */
 function oversightFragment(locale: string, events: LoggedEvent[]): string {
   return render("stream/oversight", locale, { events, happenedIn, peopleIn });
+}
+
+/** How far an announcement has come, for whoever has the page of them open. */
+function progressFrame(locale: string, announcement: Announcement): string {
+  return frame("oversight", render("stream/announcement", locale, { announcement }));
 }

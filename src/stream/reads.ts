@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Database } from "../db.ts";
+import { readGoneSince } from "../notifications/gone.ts";
 import { type InboxHead, noInbox, readHeads } from "../notifications/heads.ts";
 import { countToasts, type Notice, readAfterEach } from "../notifications/inbox.ts";
 import { together } from "../together.ts";
@@ -13,7 +14,10 @@ export type Reads = ReturnType<typeof createReads>;
 export function createReads(db: Kysely<Database>) {
   const head = together((userIds: number[]) => readHeads(db, userIds));
   const after = together((asks: { userId: number; after: number }[]) => readAfterEach(db, asks, MOST_ROWS), 100);
+  const gone = together((asks: { userId: number; since: Date }[]) => readGoneSince(db, asks));
   return {
+    /** What was taken back from somebody since a time, by its numbers. */
+    goneSince: async (userId: number, since: Date): Promise<number[]> => (await gone({ userId, since })) ?? [],
     /** How somebody's inbox stands. */
     head: async (userId: number): Promise<InboxHead> => (await head(userId)) ?? { userId, ...noInbox },
     /** What lies after a number, as it is shown. */

@@ -113,6 +113,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   const standing = cursorOf(req, head);
   const missed = standing.replayed > 0 ? await reads.missed(stream.userId, standing.cursor, head.lastSeq) : null;
   const since = sinceOf(req);
+  const gone = since ? await reads.goneSince(stream.userId, since) : [];
   const happened = since && stream.role === "admin" ? await oversightSince(db, stream.locale, since) : "";
 
   const { connection } = stream;
@@ -126,7 +127,7 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   if (standing.state === "resumed") metrics.replay.observe(missed?.notices.length ?? 0);
   if (missed) writeNotices(hub.sightings, stream, missed, person);
   metrics.catchupRows.inc(missed?.notices.length ?? 0);
-  sendMarks(stream, [], person);
+  sendMarks(stream, [], person, gone);
   if (happened) connection.send("oversight", frame("oversight", happened));
   if (since) await hub.showSince(stream, since);
   await hub.goLive(person, stream);

@@ -87,17 +87,17 @@ async function noteSeen(db: Kysely<Database>, seen: Seen[]): Promise<number[]> {
       select user_id, seq, to_timestamp(at / 1000) as at, how
       from unnest(${sql.join(columns)}) seen (user_id, seq, at, how)
     ), news as materialized (
-      select recipient_id, notifications.seq, occurred_at,
+      select recipient_id, notifications.seq, occurred_at, kind,
         min(at) filter (where how in ('live', 'again')) as written_at,
         greatest(min(at) filter (where how like 'shown%'), notifications.created_at) as shown_at,
         bool_or(how = 'live') as live, bool_or(how = 'shown late') as late, bool_or(how like 'shown%') as shown
       from seen
       join notifications on recipient_id = user_id and notifications.seq = seen.seq
       join events on events.id = event_id
-      group by recipient_id, notifications.seq, occurred_at
+      group by recipient_id, notifications.seq, occurred_at, kind
     ), first as (
       select occurred_at, news.shown_at from news left join sightings using (recipient_id, seq)
-      where news.shown and not news.late and sightings.shown_at is null and (news.live or sightings.live)
+      where news.shown and not news.late and news.kind <> 'announcement' and sightings.shown_at is null and (news.live or sightings.live)
     ), noted as (
       insert into sightings (recipient_id, seq, written_at, shown_at, live)
       select recipient_id, seq, written_at, case when shown then shown_at end, live from news order by 1, 2

@@ -95,6 +95,13 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "POST /oversight/people/:id/sessions/end": { person: admins, nothing: unknownTo.admins },
   "GET /oversight/jobs": admins,
   "POST /oversight/jobs/:id/retry": { job: admins, nothing: unknownTo.admins },
+  "POST /oversight/jobs/:id/give-up": { job: admins, nothing: unknownTo.admins },
+  "GET /oversight/announcements": admins,
+  "POST /oversight/announcements/preview": admins,
+  "POST /oversight/announcements": admins,
+  "POST /oversight/announcements/:id/stop": { nothing: unknownTo.admins },
+  "POST /oversight/announcements/:id/resume": { nothing: unknownTo.admins },
+  "POST /oversight/announcements/:id/recall": { nothing: unknownTo.admins },
 };
 
 /** The table's verdicts on a route for each object. */

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { render } from "../../src/views.ts";
 import { badge, card, edit, row, toast } from "./pieces.ts";
 import { eventually, freeze, passing, startSite, visit } from "./site.ts";
 
@@ -64,6 +65,25 @@ it("of the edits of one listing one toast is left, which says what the last one 
       "[...document.querySelectorAll('#toasts > .toast')].map((toast) => toast.dataset.notification)",
     );
   await eventually(toasts).toEqual(["9", "10"]);
+});
+
+it("what has been taken back goes from the list and off the screen, and is not shown when it comes late", async () => {
+  const site = await startSite(`<ol class="inbox" id="inbox">${row(3, false)}${row(4, false)}</ol>`);
+  const { tab, state, errors } = await visit(site);
+  await eventually(state).toBe("live");
+  for (const seq of [6, 7]) site.send("toast", toast(seq), seq);
+  await tab.locator("#toasts [data-notification='7']").waitFor();
+  const gone = (seqs: number[]) =>
+    render("stream/marks", "en-GB", { rows: [], gone: seqs, count: badge(1, 9), revision: 9 });
+  site.send("inbox", gone([3, 6, 8]));
+  await tab.locator("#toasts [data-notification='6']").waitFor({ state: "detached" });
+  site.send("toast", toast(8), 8);
+  site.send("toast", toast(9), 9);
+  await tab.locator("#toasts [data-notification='9']").waitFor();
+  expect(await tab.locator("#toasts > .toast").count()).toBe(2);
+  expect(await tab.locator("[data-notification='8'], #notification-3, [data-gone]").count()).toBe(0);
+  expect(await tab.locator("#notification-4").count()).toBe(1);
+  expect(errors).toEqual([]);
 });
 
 it("each number is shown once, however it comes again", async () => {

@@ -76,6 +76,16 @@ it("keeps toasts while nobody looks, for the first tab that is looked at", async
   expect(second.events()).toEqual(["quiet 6", "quiet 7", "late 6", "late 7"]);
 });
 
+it("lets go of a toast that waits when its notification has been taken back, and of no other", async () => {
+  const first = await openTab({ visible: false });
+  live();
+  stream().say("toast", "<6>", "6");
+  stream().say("toast", "<7>", "7");
+  stream().say("inbox", '<i data-gone="6" hx-swap-oob="delete:#toasts"></i>');
+  await first.look(true);
+  expect(first.events()).toEqual(["quiet 6", "quiet 7", "inbox ", "late 7"]);
+});
+
 it("brings a tab that joins up to date from what came lately, without a request and without a second toast", async () => {
   await openTab();
   live();

@@ -26,7 +26,13 @@ export const told = (Object.keys(kinds) as EventKind[]).flatMap((kind) =>
 
 /** The toast of a kind as somebody gets it who is told for this reason. */
 export function toastOf(kind: EventKind, reason: Reason, names = NAMES, seq = 9): string {
-  const ids = { id: 7, actorId: 2, listingId: 1, enquiryId: TALK.includes(kind) ? 4 : null, deliveredAt: null };
+  const ids = {
+    id: 7,
+    actorId: 2,
+    listingId: kind === "announcement" ? null : 1,
+    enquiryId: TALK.includes(kind) ? 4 : null,
+    deliveredAt: null,
+  };
   const event = { ...ids, kind, data: factsOf(names)[kind], occurredAt: AT } as EventRow;
   const logged = { ...event, actorCompany: BY_THE_CLOCK.includes(kind) ? null : names.company, deliveredAt: null };
   const notice = { seq, reason, quiet: false, event: logged, readAt: null, archivedAt: null };
@@ -52,5 +58,6 @@ function factsOf({ title, person }: Names): EventData {
     listing_relisted: { ...about, ...price },
     enquiry_received: { ...about, buyerName: person, excerpt: "Could you deliver 25 t?" },
     enquiry_replied: { ...about, authorName: person, excerpt: "Yes, within two days." },
+    announcement: { title, text: "From eight to nine in the evening nothing can be published.", to: "everybody" },
   };
 }

@@ -7,6 +7,7 @@ import { savePreferences } from "../../src/notifications/preferences.ts";
 import { openContext } from "../browser.ts";
 import { publishedListing } from "../cast.ts";
 import { atBrowser, live } from "../journey/people.ts";
+import { announced } from "../oversight/announcing.ts";
 import { failedJob } from "../poison.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
@@ -20,6 +21,7 @@ beforeAll(async () => {
   const times = { quietFrom: null, quietTo: null, timeZone: "Europe/Berlin" };
   await savePreferences(world.db, world.cast.bea.id, { ...times, keepToasts: true, shown: {} });
   await failedJob(world.db, 1);
+  await announced(world.db, world.cast.ada, { to: "seller" });
   await world.drain();
   server = await serve(world);
 });
@@ -34,9 +36,12 @@ const visits: [Who, string[]][] = [
   ["", ["/", "/sign-in", "/sign-up", "/nowhere"]],
   ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/enquiries/1", "/account"]],
   ["bea", ["/notifications", "/notifications?by=listing", "/notifications/preferences"]],
-  ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
+  ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new", "/notifications?kind=announcement"]],
   ["ada", ["/oversight", "/oversight?person=demo", "/oversight/health", "/oversight/events/40?person=otto"]],
-  ["ada", ["/oversight/jobs", "/oversight/people", "/oversight/people/1", "/oversight/people/4"]],
+  [
+    "ada",
+    ["/oversight/jobs", "/oversight/announcements", "/oversight/people", "/oversight/people/1", "/oversight/people/4"],
+  ],
 ];
 
 // 320 by 256 is what is left of 1280 by 1024 at 400 %.

@@ -15,9 +15,11 @@ test.each(told)(
   (kind, _role, reason) => {
     const html = toastOf(kind, reason);
     const [, link = "", inside = ""] = /<a class="toast-link" href="([^"]+)"[^>]*>(.*)<\/a>/s.exec(html) ?? [];
-    expect(link).toBe(TALK.includes(kind) ? "/enquiries/4" : "/listings/1");
+    const own = kind === "announcement" ? "/notifications/9" : null;
+    expect(link).toBe(own ?? (TALK.includes(kind) ? "/enquiries/4" : "/listings/1"));
     const [, headline = ""] = /<span class="toast-text">([^<]+)<\/span>/.exec(inside) ?? [];
-    const who = BY_THE_CLOCK.includes(kind) ? /^(Your|The) reservation/ : /^(Serrano Metals|Sol Serrano) /;
+    const others = own ? /^Stockbell announces: / : /^(Serrano Metals|Sol Serrano) /;
+    const who = BY_THE_CLOCK.includes(kind) ? /^(Your|The) reservation/ : others;
     expect(headline).toMatch(who);
     expect(headline).toContain(NAMES.title);
     expect(headline).not.toMatch(/_|\bundefined\b|\bnull\b|[.!]$/);

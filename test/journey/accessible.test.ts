@@ -58,7 +58,7 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
   ["ada", ["/oversight", "/oversight?person=demo", "/oversight/health", "/oversight/events/40?person=otto"]],
-  ["ada", ["/oversight/jobs", "/oversight/people", "/oversight/people/1", "/listings/new"]],
+  ["ada", ["/oversight/jobs", "/oversight/announcements", "/oversight/people", "/oversight/people/1", "/listings/new"]],
 ];
 
 test.each(visits)(
@@ -94,6 +94,36 @@ test("U-10: axe finds nothing wrong with an open reason in the inbox, nor with w
   await page.getByRole("button", { name: "Save preferences" }).click();
   await page.waitForSelector(".error-summary");
   expect(await wrongWith(page)).toEqual([]);
+});
+
+test("U-10: axe finds nothing wrong with an announcement that is written wrongly, looked at, listed, and read", async () => {
+  const viewport = { width: 320, height: 640 };
+  const { page } = await atBrowser(server.url, { email: "ada@demo.test" }, { viewport });
+  const fits = async (at: Page) => ({
+    wrong: await wrongWith(at),
+    width: await at.evaluate("document.documentElement.scrollWidth"),
+  });
+  const right = { wrong: [], width: 320 };
+  await page.goto("/oversight/announcements");
+  await page.getByRole("button", { name: "Look at it first" }).click();
+  await page.waitForSelector(".error-summary");
+  expect(await fits(page)).toEqual(right);
+  await page.getByLabel("All sellers").check();
+  await page.getByLabel("Title").fill("Maintenance-of-a-very-long-word-without-any-break-in-it");
+  await page.getByLabel("Text").fill("On Sunday evening.");
+  await page.getByRole("button", { name: "Look at it first" }).click();
+  await page.waitForSelector("[data-recipients]");
+  expect(await fits(page)).toEqual(right);
+  await page.getByRole("button", { name: /^Send to/ }).click();
+  await page.locator("summary", { hasText: "Take back" }).click();
+  expect(await fits(page)).toEqual(right);
+  await world.drain();
+  const { page: sols } = await atBrowser(server.url, { email: "sol@demo.test" }, { viewport });
+  await sols.goto("/notifications?kind=announcement");
+  expect(await fits(sols)).toEqual(right);
+  await sols.locator(".inbox-link").click();
+  await sols.getByRole("heading", { name: "Announcement", exact: true }).waitFor();
+  expect(await fits(sols)).toEqual(right);
 });
 
 type State = {

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import type { AnnouncedTo } from "../../src/events/catalogue.ts";
 import { warnOfExpiry } from "../../src/marketplace/ending.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import { extendReservation } from "../../src/marketplace/extension.ts";
@@ -8,6 +10,7 @@ import { updateListing } from "../../src/marketplace/publishing.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal.ts";
+import { beginToSend } from "../../src/notifications/announcements.ts";
 import { readAfter } from "../../src/notifications/inbox.ts";
 import { rowFor } from "../../src/notifications/rows.ts";
 import { createPerson, publishedListing, someStock } from "../cast.ts";
@@ -230,6 +233,33 @@ test("enquiry_replied: the other party of the thread is told, in both directions
   expect(await toldBy(() => reply(db, cast.bea, thread, "I take two."))).toEqual({
     sol: `your_listing: Bea Brandt replied about ${listing.title}`,
   });
+});
+
+const announce = (to: AnnouncedTo) =>
+  world.db
+    .transaction()
+    .execute((trx) =>
+      beginToSend(trx, world.cast.ada, { to, title: "A break on Sunday", text: "At eight.", token: randomUUID() }),
+    );
+
+test("announcement: those of the role it is for are told; the other role and the admin are not", async () => {
+  const words = "Stockbell announces: A break on Sunday";
+  const buyers = `announced_to_buyers: ${words}`;
+  const sellers = `announced_to_sellers: ${words}`;
+  expect(await toldBy(() => announce("buyer"))).toEqual({ bea: buyers, otto: buyers, wanda: buyers });
+  expect(await toldBy(() => announce("seller"))).toEqual({ sol: sellers, rita: sellers });
+});
+
+test("announcement: what is for everybody is told to both roles, once each, and not to the admin", async () => {
+  const told = await toldBy(() => announce("everybody"));
+  expect(Object.keys(told).sort()).toEqual(["bea", "otto", "rita", "sol", "wanda"]);
+  expect(JSON.stringify(told)).not.toContain("|");
+});
+
+test("announcement: somebody suspended is not told", async () => {
+  await world.db.updateTable("users").set({ status: "suspended" }).where("id", "=", wanda.id).execute();
+  const told = await toldBy(() => announce("buyer"));
+  expect(Object.keys(told).sort()).toEqual(["bea", "otto"]);
 });
 
 test("a person with several reasons is told once, for the first of them", async () => {

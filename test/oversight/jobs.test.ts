@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { withdrawListing } from "../../src/marketplace/withdrawal.ts";
 import { createSite, get, OWN, post, type Site, signIn } from "../accounts/site.ts";
-import { publishedListing } from "../cast.ts";
+import { createPerson, publishedListing } from "../cast.ts";
 import { atBrowser } from "../journey/people.ts";
 import { failedJob } from "../poison.ts";
 import { serve, type TestServer } from "../server.ts";
@@ -142,4 +143,127 @@ test.each([true, false])("R-15: by keyboard, with scripting: %s", async (javaScr
   await page.goto("/oversight/jobs");
   expect(await row.count()).toBe(0);
   expect(problems).toEqual([]);
+});
+
+const giveUp = (id: number, cookie: string, headers: Record<string, string> = {}) =>
+  post(site.app, `/oversight/jobs/${id}/give-up`, {}, cookie, { ...OWN, ...headers });
+const jobIsThere = async (id: number) =>
+  (await sql`select 1 from graphile_worker._private_jobs where id = ${id}`.execute(site.db)).rows.length === 1;
+
+test("what was set aside is given up: it goes out of the queue, nobody is told, and the audit log says who did it", async () => {
+  const { id, listing } = await setAside();
+  for (const person of [site.world.cast.sol, site.world.cast.bea]) {
+    expect((await giveUp(id, await signIn(site.app, person))).status).toBe(403);
+  }
+  expect(await jobIsThere(id)).toBe(true);
+  const answer = await giveUp(id, ada);
+  expect([answer.status, answer.headers.location]).toEqual([303, "/oversight/jobs?given-up"]);
+  expect(await jobIsThere(id)).toBe(false);
+  const { text } = await get(site.app, "/oversight/jobs?given-up", ada);
+  expect(rowsOf(text).has(id)).toBe(false);
+  expect(text).toContain("It is given up");
+  const noted = await site.db.selectFrom("audit_log").selectAll().where("action", "=", "job_given_up").execute();
+  const details = expect.objectContaining({ job: id, task: "deliver_event" });
+  expect(noted).toMatchObject([{ actor_id: site.world.cast.ada.id, subject_id: null, details }]);
+  expect((await giveUp(id, ada)).status).toBe(404);
+  expect(await beasInbox(listing)).toBe(0);
+});
+
+test("what runs, or waits for another try, cannot be given up: 409 with how it stands, and it stays", async () => {
+  const { id } = await setAside();
+  const states = {
+    running: sql`locked_at = now(), locked_by = 'another worker'`,
+    retrying: sql`locked_at = null, locked_by = null, attempts = 3`,
+  };
+  for (const [state, change] of Object.entries(states)) {
+    await sql`update graphile_worker._private_jobs set ${change} where id = ${id}`.execute(site.db);
+    const page = await giveUp(id, ada);
+    expect([page.status, rowsOf(page.text).get(id)?.state]).toEqual([409, state]);
+    const fragment = await giveUp(id, ada, { "HX-Request": "true" });
+    expect([fragment.status, rowsOf(fragment.text).get(id)?.state]).toEqual([409, state]);
+    expect(await jobIsThere(id)).toBe(true);
+  }
+  const counted = await sql`select 1 from audit_log where (details ->> 'job')::bigint = ${id}`.execute(site.db);
+  expect(counted.rows).toEqual([]);
+});
+
+test.each([true, false])(
+  "by keyboard a job is given up after a question, with scripting: %s",
+  async (javaScriptEnabled) => {
+    const { id } = await setAside();
+    const { page, problems } = await atBrowser(server.url, site.world.cast.ada, { javaScriptEnabled });
+    await page.goto("/oversight/jobs");
+    const row = page.locator(`#job-${id}`);
+    expect(await row.getByRole("button", { name: "Give it up" }).isVisible()).toBe(false);
+    await row.locator("summary").press("Enter");
+    await row.getByRole("button", { name: "Give it up" }).press("Enter");
+    if (javaScriptEnabled) {
+      await page.waitForSelector(`#job-${id}[data-state="given-up"]`);
+      expect((await page.locator(":focus").textContent())?.trim()).toBe("Given up: it will not be run again");
+    } else await page.getByText("It is given up").waitFor();
+    expect(await jobIsThere(id)).toBe(false);
+    expect(problems).toEqual([]);
+  },
+);
+
+/** An enquiry whose buyer has waited for so many hours. */
+async function waiting(hours: number, title = "Tin"): Promise<number> {
+  const { db, world } = site;
+  const listing = await publishedListing(db, world.cast.rita, { title });
+  const id = await enquire(db, world.cast.otto, listing.id, "Is it still there?");
+  await sql`update enquiries set waiting_since = now() - ${hours} * interval '1 hour' where id = ${id}`.execute(db);
+  return id;
+}
+
+async function unanswered(query = ""): Promise<{ ids: number[]; next: string | undefined; text: string }> {
+  const { text } = await get(site.app, `/oversight/jobs${query}`, ada);
+  const ids = [...text.matchAll(/data-enquiry="(\d+)"/g)].map(([, id]) => Number(id));
+  return { ids, next: /href="\/oversight\/jobs(\?waiting=[\d-]+)#unanswered"/.exec(text)?.[1], text };
+}
+
+test("who has waited for a day is listed: who, for whom, about what, since when; answered and younger ones are not", async () => {
+  const { db, world } = site;
+  expect((await unanswered()).text).toContain("Nobody waits for longer than a day");
+  const [older, old] = [await waiting(49), await waiting(24.01, "Antimony <pure>")];
+  const [young, answered] = [await waiting(23.9), await waiting(30)];
+  await reply(db, world.cast.rita, answered, "It is.");
+  const { ids, next, text } = await unanswered();
+  expect(ids).toEqual([older, old]);
+  expect(next).toBeUndefined();
+  const [, row = ""] = new RegExp(`data-enquiry="${old}">(.*?)</li>`, "s").exec(text) ?? [];
+  expect(plain(row)).toMatch(
+    /Otto Olsen, Olsen Works .*waits for Rita Rossi, Rossi Supply · about Antimony &lt;pure&gt; .*Since /,
+  );
+  expect(row).toContain(`href="/enquiries/${old}"`);
+  expect((await get(site.app, `/enquiries/${old}`, ada)).status).toBe(200);
+  await sql`update enquiries set waiting_since = now() - interval '25 hours' where id = ${young}`.execute(db);
+  expect((await unanswered()).ids).toEqual([older, young, old]);
+  await sql`update enquiries set waiting_since = null`.execute(db);
+});
+
+test("of very many that wait each is on one page, whoever waits since the same moment", async () => {
+  const { db, world } = site;
+  const buyer = await createPerson(db, { role: "buyer" });
+  const listing = await publishedListing(db, world.cast.sol);
+  const first = await enquire(db, buyer, listing.id, "Hello?");
+  await sql`
+    with people as (
+      insert into users (email, name, company, role, password_hash)
+      select 'asks-' || n || '@demo.test', 'One of many', 'Company', 'buyer', 'none' from generate_series(1, 119) n returning id)
+    insert into enquiries (listing_id, buyer_id) select ${listing.id}, id from people`.execute(db);
+  await sql`update enquiries set waiting_since = date_trunc('second', now()) - interval '2 days' + (id % 3) * interval '1 microsecond'
+    where listing_id = ${listing.id}`.execute(db);
+  const seen: number[] = [];
+  const sizes: number[] = [];
+  for (let query: string | undefined = ""; query !== undefined; ) {
+    const page = await unanswered(query);
+    seen.push(...page.ids);
+    sizes.push(page.ids.length);
+    query = page.next;
+  }
+  expect(sizes).toEqual([50, 50, 20]);
+  expect(new Set(seen).size).toBe(120);
+  expect(seen).toContain(first);
+  expect((await unanswered("?waiting=nonsense")).ids).toHaveLength(50);
+  await sql`update enquiries set waiting_since = null`.execute(db);
 });
