@@ -10,6 +10,7 @@ export type Jobs = {
   announce_marks: { userId: number; seqs: number[] };
   announce_seen: { enquiryId: number; readerId: number };
   end_streams: StreamEnding;
+  prove_isolation: { by: number | null };
 };
 
 /**

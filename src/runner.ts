@@ -9,6 +9,7 @@ import { quietLogger } from "./migrate.ts";
 import { watchForStragglers } from "./notifications/stragglers.ts";
 import { stopOnSignal } from "./process.ts";
 import { createTasks, taskList } from "./tasks.ts";
+import { timetable } from "./timetable.ts";
 
 type Parts = { config: Config; bus: Bus; log: Log };
 
@@ -47,7 +48,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
       noHandleSignals: true,
       logger: quietLogger,
       events: listen(fellows, log),
-      parsedCronItems: [],
+      parsedCronItems: timetable,
       // As batches, completions that fail end the runner, which starts again. One by one they would end the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     };

@@ -7,6 +7,7 @@ import { warnOfExpiry } from "./marketplace/ending.ts";
 import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
+import { proveIsolation } from "./oversight/proving.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 
 type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
@@ -21,6 +22,7 @@ export function createTasks({ db, bus, log }: Parts): TaskHandlers {
     announce_marks: ({ userId, seqs }) => announceMarks(db, bus, userId, seqs),
     announce_seen: ({ enquiryId, readerId }) => announceSeen(db, bus, enquiryId, readerId),
     end_streams: (ending) => endStreams(bus, ending),
+    prove_isolation: ({ by }) => proveIsolation({ db, log }, by),
   };
 }
 

@@ -33,6 +33,7 @@ const purposes: Record<TroubledJob["name"], string> = {
   announce_marks: "Show what was read on a person's other screens",
   announce_seen: "Show a person that their message was seen",
   end_streams: "End the live pages of somebody who may no longer see them",
+  prove_isolation: "Prove who was told of what happened",
 };
 
 async function inWords(db: Db, jobs: TroubledJob[]): Promise<JobRow[]> {
