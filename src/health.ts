@@ -71,7 +71,7 @@ async function answerScrape(parts: Parts, token: string, req: Request, res: Resp
   }
   const { metrics, bus, pool } = parts;
   metrics.busUp.set(bus.up ? 1 : 0);
-  await countJobs(metrics, pool);
+  await Promise.all([countJobs(metrics, pool), countDifferences(metrics, pool)]);
   res
     .set("Cache-Control", "no-store")
     .type(metrics.registry.contentType)
@@ -86,6 +86,17 @@ async function countJobs(metrics: Metrics, pool: pg.Pool): Promise<void> {
     for (const [state, count] of Object.entries(rows[0] ?? {})) metrics.jobs.set({ state }, count);
   } catch {}
 }
+
+/** Before the first proof there is no figure either. */
+async function countDifferences(metrics: Metrics, pool: pg.Pool): Promise<void> {
+  metrics.differences.remove();
+  try {
+    const { rows } = await soon(pool.query<{ count: number }>(LAST_DIFFERENCES));
+    if (rows[0]) metrics.differences.set(rows[0].count);
+  } catch {}
+}
+
+const LAST_DIFFERENCES = "select leaks + lost + other_reasons + no_rule as count from proofs order by id desc limit 1";
 
 const JOBS_BY_STATE = `
   select

@@ -5,7 +5,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 const DELIVERY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * The figures of one web process, with Node's own, in a registry of their own. `jobs` and `busUp` are set anew by
+ * The figures of one web process, with Node's own, in a registry of their own. `jobs`, `differences` and `busUp` are set anew by
  * whoever answers a scrape, the others as things happen.
  */
 export function createMetrics() {
@@ -54,6 +54,11 @@ export function createMetrics() {
       registers,
     }),
     jobs: new Gauge({ name: "stockbell_jobs", help: "Jobs in the queue, by state", labelNames: ["state"], registers }),
+    differences: new Gauge({
+      name: "stockbell_proof_differences",
+      help: "Differences that the last isolation proof found: anything but 0 is a fault",
+      registers,
+    }),
     policyReports: new Counter({
       name: "stockbell_policy_reports_total",
       help: "Reports of browsers that something on a page was against the content policy",

@@ -17,7 +17,18 @@ const everyPage: [Person | null, string[]][] = [
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/10", "/listings/new", "/listings/1/edit"]],
   ["sol", ["/enquiries", "/notifications"]],
   ["rita", ["/", "/listings/24"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/listings/5", "/enquiries", "/enquiries/1", "/notifications"]],
+  [
+    "ada",
+    [
+      "/oversight",
+      "/oversight/jobs",
+      "/oversight/proof",
+      "/listings/5",
+      "/enquiries",
+      "/enquiries/1",
+      "/notifications",
+    ],
+  ],
 ];
 
 /** All pages of the demo. */
@@ -54,6 +65,7 @@ export const fragments: Ask[] = [
   { who: "sol", path: "/listings/3/release", form: { version: "2" } },
   { who: "sol", path: "/listings/3/withdrawal", form: { version: "3" } },
   { who: "sol", path: "/listings/3/relisting", form: { version: "4" } },
+  { who: "ada", path: "/oversight/proof", form: {} },
 ];
 
 /** @returns the answer's status and markup */

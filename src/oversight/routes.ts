@@ -9,6 +9,7 @@ import { happenedIn } from "../notifications/kinds.ts";
 import { countFailedJobs } from "../queue.ts";
 import { sendPage } from "../views.ts";
 import { addJobRoutes } from "./job-routes.ts";
+import { addProofRoutes } from "./proof-routes.ts";
 
 const PAGE = 50;
 const query = z.object({ before: z.coerce.number().int().positive().nullable().catch(null) });
@@ -29,5 +30,6 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
     sendPage(req, res, "oversight/log", { events, before, next, failed, happenedIn });
   });
   addJobRoutes(router, db, log);
+  addProofRoutes(router, db, log);
   return router;
 }

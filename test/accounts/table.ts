@@ -84,6 +84,8 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "GET /oversight": admins,
   "GET /oversight/jobs": admins,
   "POST /oversight/jobs/:id/retry": { job: admins, nothing: unknownTo.admins },
+  "GET /oversight/proof": admins,
+  "POST /oversight/proof": admins,
 };
 
 /** The table's verdicts on a route for each object. */

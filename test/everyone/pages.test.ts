@@ -35,7 +35,7 @@ const visits: [Who, string[]][] = [
   ["bea", ["/", "/listings", "/listings/1", "/enquiries", "/enquiries/1", "/account"]],
   ["bea", ["/notifications", "/notifications?by=listing", "/notifications/preferences"]],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
-  ["ada", ["/oversight", "/oversight/jobs"]],
+  ["ada", ["/oversight", "/oversight/jobs", "/oversight/proof"]],
 ];
 
 // 320 by 256 is what is left of 1280 by 1024 at 400 %.

@@ -57,7 +57,7 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
     ],
   ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
-  ["ada", ["/oversight", "/oversight/jobs", "/listings/new"]],
+  ["ada", ["/oversight", "/oversight/jobs", "/oversight/proof", "/listings/new"]],
 ];
 
 test.each(visits)(

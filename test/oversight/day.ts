@@ -18,6 +18,7 @@ import { muteListing, unmuteListing } from "../../src/notifications/mutes.ts";
 import { chooseShown, type Shown } from "../../src/notifications/preferences.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import type { World } from "../world.ts";
+import { later } from "./later.ts";
 
 /** Numbers between 0 and 1 by chance, the same for the same seed (mulberry32). */
 function chanceOf(seed: number): () => number {
@@ -30,21 +31,7 @@ function chanceOf(seed: number): () => number {
   };
 }
 
-/** Lets a time pass for everything that a proof looks at, so that what is done next is done that much later. */
-export async function later(db: Db, minutes: number): Promise<void> {
-  const by = sql`${minutes}::int * interval '1 minute'`;
-  await sql`update events set occurred_at = occurred_at - ${by}, delivered_at = delivered_at - ${by}`.execute(db);
-  await sql`update notifications set created_at = created_at - ${by}`.execute(db);
-  await sql`update watches set created_at = created_at - ${by}`.execute(db);
-  await sql`update mutes set created_at = created_at - ${by}`.execute(db);
-  await sql`update enquiries set created_at = created_at - ${by}`.execute(db);
-  await sql`update kind_preferences set since = since - ${by}`.execute(db);
-  await sql`update past_states set since = since - ${by}, until = until - ${by}`.execute(db);
-  await sql`update past_kept set since = since - ${by}`.execute(db);
-  await sql`update reservations set reserved_at = reserved_at - ${by}, ended_at = ended_at - ${by}`.execute(db);
-}
-
-export type Crowd = { buyers: Viewer[]; sellers: Viewer[]; listings: number[] };
+type Crowd = { buyers: Viewer[]; sellers: Viewer[]; listings: number[] };
 
 /** Some more buyers and sellers beside the cast, with stock on the market. */
 async function createMarket({ db, cast }: World): Promise<Crowd> {
@@ -59,11 +46,11 @@ async function createMarket({ db, cast }: World): Promise<Crowd> {
   return { buyers, sellers, listings };
 }
 
-/**
- * Something that people do, by the real actions; what the rules of the market refuse is not done.
- * @param pick one of several by chance
- */
-type Deed = (world: World, crowd: Crowd, pick: <T>(from: readonly T[]) => T) => Promise<void>;
+/** One of several by chance; of none nothing, whatever the type says. */
+type Pick = <T>(from: readonly T[]) => T;
+
+/** Something that people do, by the real actions; what the rules of the market refuse is not done. */
+type Deed = (world: World, crowd: Crowd, pick: Pick) => Promise<void>;
 
 async function attempt(deed: Deed, ...[world, crowd, pick]: Parameters<Deed>): Promise<boolean> {
   try {
@@ -102,20 +89,33 @@ const news: Deed[] = [
 
 /** What changes who is told. */
 const changes: Deed[] = [
-  async ({ db }, { buyers, listings }, pick) => void (await watchListing(db, pick(buyers), pick(listings))),
-  async ({ db }, { buyers, listings }, pick) => void (await watchListing(db, pick(buyers), pick(listings))),
-  async ({ db }, { buyers, listings }, pick) => void (await watchListing(db, pick(buyers), pick(listings))),
-  async ({ db }, { buyers, listings }, pick) => void (await unwatchListing(db, pick(buyers), pick(listings))),
+  watch,
+  watch,
+  async ({ db }, _crowd, pick) => {
+    const watched = pick(await db.selectFrom("watches").selectAll().orderBy("user_id").orderBy("listing_id").execute());
+    if (watched) await unwatchListing(db, { id: watched.user_id, role: "buyer" }, watched.listing_id);
+  },
   async ({ db }, crowd, pick) => void (await muteListing(db, anybody(crowd, pick), pick(crowd.listings))),
-  async ({ db }, crowd, pick) => void (await unmuteListing(db, anybody(crowd, pick), pick(crowd.listings))),
+  async ({ db }, _crowd, pick) => {
+    const muted = pick(await db.selectFrom("mutes").selectAll().orderBy("user_id").orderBy("listing_id").execute());
+    if (muted) await unmuteListing(db, muted.user_id, muted.listing_id);
+  },
   async ({ db }, crowd, pick) => {
-    const kind = pick(Object.keys(kinds) as EventKind[]);
-    await chooseShown(db, anybody(crowd, pick), kind, pick(SHOWN));
+    await chooseShown(db, anybody(crowd, pick), pick(Object.keys(kinds) as EventKind[]), pick(SHOWN));
+  },
+  async ({ db }, _crowd, pick) => {
+    const choices = db.selectFrom("kind_preferences").select(["user_id", "kind"]);
+    const chosen = pick(await choices.orderBy("user_id").orderBy("kind").execute());
+    if (chosen) await chooseShown(db, chosen.user_id, chosen.kind, pick(SHOWN));
   },
   (world, crowd, pick) => measure(world, anybody(crowd, pick), pick),
 ];
 
-function anybody({ buyers, sellers }: Crowd, pick: Parameters<Deed>[2]): number {
+async function watch({ db }: World, { buyers, listings }: Crowd, pick: Pick): Promise<void> {
+  await watchListing(db, pick(buyers), pick(listings));
+}
+
+function anybody({ buyers, sellers }: Crowd, pick: Pick): number {
   return pick([...buyers, ...sellers]).id;
 }
 
@@ -123,7 +123,7 @@ function anybody({ buyers, sellers }: Crowd, pick: Parameters<Deed>[2]): number 
 async function act(
   { db, cast }: World,
   { listings, sellers }: Crowd,
-  pick: Parameters<Deed>[2],
+  pick: Pick,
   deed: (listing: ListingView, actor: Viewer) => Promise<unknown>,
 ): Promise<void> {
   const [listing] = await findListings(db, [pick(listings)]);
@@ -138,7 +138,7 @@ async function asTheyAre(db: Db, person: Viewer): Promise<Viewer | undefined> {
   return row?.status === "active" ? { ...person, role: row.role } : undefined;
 }
 
-async function edit({ db }: World, actor: Viewer, listing: ListingView, pick: Parameters<Deed>[2]): Promise<void> {
+async function edit({ db }: World, actor: Viewer, listing: ListingView, pick: Pick): Promise<void> {
   const { title, description, category, quantity, unit, priceMinor, currency, location } = listing;
   const said = { title, description, category, quantity, unit, priceMinor, currency, location };
   const edits = pick([{ priceMinor: priceMinor + 100 }, { quantity: quantity + 1 }, { location: `${location}.` }]);
@@ -185,19 +185,19 @@ async function onReservation(db: Db, listingId: number, act: (id: number) => Pro
   if (open) await act(open.id);
 }
 
-async function ask({ db }: World, { buyers, listings }: Crowd, pick: Parameters<Deed>[2]): Promise<void> {
+async function ask({ db }: World, { buyers, listings }: Crowd, pick: Pick): Promise<void> {
   const buyer = await asTheyAre(db, pick(buyers));
   if (buyer?.role === "buyer") await enquire(db, buyer, pick(listings), `Is it still there? ${nextNumber()}`);
 }
 
-async function answer({ db }: World, crowd: Crowd, pick: Parameters<Deed>[2]): Promise<void> {
+async function answer({ db }: World, crowd: Crowd, pick: Pick): Promise<void> {
   const threads = await db.selectFrom("enquiries").select("id").orderBy("id").execute();
   const author = await asTheyAre(db, pick([...crowd.buyers, ...crowd.sellers]));
   if (author && threads.length > 0) await reply(db, author, pick(threads).id, `It is so, ${nextNumber()}`);
 }
 
 /** Suspended, let in again, or of another role: whichever is possible. */
-async function measure({ db, cast }: World, userId: number, pick: Parameters<Deed>[2]): Promise<void> {
+async function measure({ db, cast }: World, userId: number, pick: Pick): Promise<void> {
   const parts = { db, admin: cast.ada, req: { ip: "192.0.2.1", id: "a test" } as unknown as Request };
   const about = { userId, reason: "A test" };
   const roles: Role[] = ["buyer", "buyer", "seller", "seller", "admin"];
@@ -223,7 +223,7 @@ function nextNumber(): number {
  */
 export async function busyDay(world: World, seed: number, rounds: number): Promise<Crowd> {
   const chance = chanceOf(seed);
-  const pick = <T>(from: readonly T[]) => from[Math.floor(chance() * from.length)] as T;
+  const pick: Pick = <T>(from: readonly T[]) => from[Math.floor(chance() * from.length)] as T;
   const crowd = await createMarket(world);
   for (let round = 0; round < rounds; round += 1) {
     for (let deed = 0; deed < 4; deed += 1) await oneOf(changes, world, crowd, pick);
