@@ -5,7 +5,7 @@ import { addJob, findPending } from "../queue.ts";
 import type { Difference } from "./proof.ts";
 
 /** A proof in figures, and who asked for it; null for the night's. */
-export type ProofRow = {
+type ProofRow = {
   id: number;
   endedAt: Date;
   since: Date;
@@ -20,7 +20,7 @@ export type ProofRow = {
 };
 
 /** A difference in words: who, and of which event. */
-export type DifferenceRow = Difference & { person: string | null; happened: string; title: string | null };
+type DifferenceRow = Difference & { person: string | null; happened: string; title: string | null };
 
 /** Everything that the page shows: `last` with its differences, where there is one, and the thirty before. */
 export type Proofs = {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await certainDay(busy);
   await busyDay(busy, 1, 24);
   asItIs = await compare(busy.db, ALL);
-});
+}, 120_000);
 afterAll(() => busy.close());
 
 const marked = statement.split("\n").filter((line) => line.includes(" -- rule: "));
