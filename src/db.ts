@@ -134,7 +134,13 @@ export interface Database {
     time_zone: Given<string>;
     keep_toasts: Given<boolean>;
   };
-  kind_preferences: { user_id: number; kind: EventKind; shown: "inbox" | "off" };
+  kind_preferences: {
+    user_id: number;
+    kind: EventKind;
+    shown: "inbox" | "off";
+    /** Kept by the database itself; null for choices from before that. */
+    since: Given<Date | null>;
+  };
   throttles: { key: string; level: number; free_at: Date; touched_at: Date };
   audit_log: {
     id: Given<number>;
@@ -186,6 +192,37 @@ export interface Database {
     shown: number[];
     catchups: number;
     cuts: number;
+  };
+  /** What has ended: written by the database itself, since the moment in past_kept. */
+  past_states: {
+    id: Given<number>;
+    about: "watch" | "mute" | "choice" | "account";
+    user_id: number;
+    listing_id: number | null;
+    kind: string | null;
+    shown: string | null;
+    role: string | null;
+    status: string | null;
+    since: Date | null;
+    until: Given<Date>;
+  };
+  past_kept: { since: Given<Date> };
+  proofs: {
+    id: Given<number>;
+    begun_at: Date;
+    ended_at: Given<Date>;
+    since: Date;
+    by: number | null;
+    events: number;
+    recipients: number;
+    not_judged: number;
+    leaks: number;
+    lost: number;
+    other_reasons: number;
+    no_rule: number;
+    undelivered: number;
+    differences: ColumnType<unknown[], string, never>;
+    waiting: ColumnType<number[], string, never>;
   };
 }
 

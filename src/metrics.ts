@@ -132,6 +132,10 @@ function databaseFigures(registers: Registry[]) {
     eventsWaiting: byState("undelivered_events", "Events that nobody has been told of, in their lanes or on their own"),
     oldestEvent: gauge("oldest_event_seconds", "Age of the oldest event that waits in its lane"),
     lastEvent: gauge("last_event", "The number of the last event, which rises with each"),
+    differences: gauge(
+      "proof_differences",
+      "Differences that the last isolation proof found: anything but 0 is a fault",
+    ),
     databaseUp: gauge("database_up", "1 while the database answers within a second"),
   };
 }

@@ -14,6 +14,7 @@ export type Jobs = {
   /** One batch: of those whose ids are above this one. */
   send_announcement: { announcementId: number; after: number };
   recall_announcement: { announcementId: number; after: number };
+  prove_isolation: { by: number | null };
 };
 
 /**
@@ -73,6 +74,15 @@ export type TroubledJob = {
   failedAt: Date;
   nextAt: Date;
 } & { [K in keyof Jobs]: { name: K; payload: Jobs[K] } }[keyof Jobs];
+
+/** Whether a job of this name runs, or waits for its time or its next try; null where there is none. */
+export async function findPending(db: Db, name: JobName): Promise<"running" | "waiting" | null> {
+  const { rows } = await sql<{ running: boolean | null }>`
+    select bool_or(locked_at is not null) as running from graphile_worker.jobs
+    where task_identifier = ${name} and (locked_at is not null or attempts < max_attempts)`.execute(db);
+  const running = rows[0]?.running ?? null;
+  return running === null ? null : running ? "running" : "waiting";
+}
 
 /** How many jobs have been set aside. */
 export async function countFailedJobs(db: Db): Promise<number> {

@@ -13,6 +13,8 @@ type Figures = {
   eventsInLane: number;
   eventsAlone: number;
   eventSeconds: number;
+  /** Null before the first proof. */
+  differences: number | null;
 };
 
 /** @throws what the database says, as when it is away */
@@ -25,7 +27,8 @@ export async function findFigures(pool: pg.Pool): Promise<Figures> {
 export function setFigures({ database }: Metrics, figures: Figures | null): void {
   database.databaseUp.set(figures ? 1 : 0);
   for (const gauge of [database.jobs, database.eventsWaiting]) gauge.reset();
-  for (const gauge of [database.oldestJob, database.oldestEvent, database.lastEvent]) gauge.remove();
+  for (const gauge of [database.oldestJob, database.oldestEvent, database.lastEvent, database.differences])
+    gauge.remove();
   if (!figures) return;
   const { running, failed, retrying, waiting, scheduled } = figures;
   for (const [state, count] of Object.entries({ running, failed, retrying, waiting, scheduled }))
@@ -35,6 +38,7 @@ export function setFigures({ database }: Metrics, figures: Figures | null): void
   database.eventsWaiting.set({ state: "in_lane" }, figures.eventsInLane);
   database.eventsWaiting.set({ state: "left_lane" }, figures.eventsAlone);
   database.oldestEvent.set(figures.eventSeconds);
+  if (figures.differences !== null) database.differences.set(figures.differences);
 }
 
 /** How the pool of a process stands: whoever waits in it waits before the database has even heard of it. */
@@ -46,7 +50,8 @@ export function setConnections(metrics: Metrics, { totalCount, idleCount, waitin
 
 // A job that is set aside waits for a person, and an event that has left its lane for its own job: neither is late.
 const FIGURES = `
-  select jobs.*, events.*, (select coalesce(max(id), 0) from events) as "lastEvent"
+  select jobs.*, events.*, (select coalesce(max(id), 0) from events) as "lastEvent",
+    (select leaks + lost + other_reasons + no_rule from proofs order by id desc limit 1) as differences
   from (
     select
       count(*) filter (where locked_at is not null) as running,

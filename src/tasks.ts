@@ -9,6 +9,7 @@ import { expireReservation } from "./marketplace/reservations.ts";
 import { announceMarks, announceSeen, endStreams } from "./notifications/announce.ts";
 import { recallBatch, sendBatch } from "./notifications/broadcast.ts";
 import { deliverAlone, deliverEvent } from "./notifications/deliver.ts";
+import { proveIsolation } from "./oversight/proving.ts";
 import { type Jobs, SCATTER, type TaskHandlers } from "./queue.ts";
 import { deleteOld } from "./retention.ts";
 
@@ -27,6 +28,7 @@ export function createTasks({ config, db, bus, log }: Parts): TaskHandlers {
     delete_old: (job) => deleteOld(db, config.retentionDays, job),
     send_announcement: (batch, attempt) => sendBatch({ db, bus, log }, batch, attempt),
     recall_announcement: (batch, attempt) => recallBatch({ db, bus, log }, batch, attempt),
+    prove_isolation: ({ by }) => proveIsolation({ db, log }, by),
   };
 }
 

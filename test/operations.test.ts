@@ -30,15 +30,6 @@ type Panel = {
 };
 type Dashboard = { schemaVersion: number; panels: Panel[]; templating: { list: { name: string; type: string }[] } };
 
-/** What is being built beside this and is told of already: to be emptied as it comes. */
-const COMING = {
-  figures: ["stockbell_bus_round_trip_seconds", "stockbell_shown_seconds", "stockbell_proof_differences"],
-  scripts: ["backup", "restore"],
-  pages: ["/oversight/people", "/oversight/announcements", "/oversight/proof"],
-  variables: ["RETENTION_DAYS"],
-  inReadme: ["WEB_CONCURRENCY"],
-};
-
 /** What others of Prometheus' exporters have, and Prometheus itself. */
 const FOREIGN = ["up", "probe_success", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"];
 
@@ -55,7 +46,7 @@ describe("P-12: the dashboard and the alarms", () => {
   const targets = () => dashboard.panels.flatMap((panel) => panel.targets ?? []);
 
   test("name no figure that /metrics does not have", () => {
-    const known = [...served, ...FOREIGN, ...COMING.figures];
+    const known = [...served, ...FOREIGN];
     for (const { alert, expr } of alerts) for (const name of figuresIn(expr)) expect(known, alert).toContain(name);
     for (const { expr } of targets()) for (const name of figuresIn(expr)) expect(known, expr).toContain(name);
   });
@@ -170,7 +161,7 @@ describe("P-03: the units and Supervisor's file", () => {
 describe("the handbook", () => {
   test("names only commands, files and pages that there are", () => {
     for (const [, name = ""] of handbook.matchAll(/npm run ([\w:]+)/g))
-      expect([...Object.keys(scripts), ...COMING.scripts]).toContain(name);
+      expect([...Object.keys(scripts)]).toContain(name);
     for (const [, link = ""] of handbook.matchAll(/\]\(([^)#:]+)\)/g))
       expect(existsSync(path.join(ROOT, "docs", link)), link).toBe(true);
     for (const [file] of handbook.matchAll(/\b(?:src|test|docs)\/[\w./@-]+\.\w+/g))
@@ -178,7 +169,7 @@ describe("the handbook", () => {
     const routes = Object.keys(table).map((route) => route.split(" ")[1]);
     const paths = [...handbook.matchAll(/`(?:\$APP_ORIGIN)?(\/(?:oversight|stream|livez|readyz|metrics)[\w/]*)`/g)];
     expect(paths.length).toBeGreaterThan(10);
-    for (const [, page] of paths) expect([...routes, ...COMING.pages]).toContain(page);
+    for (const [, page] of paths) expect(routes).toContain(page);
   });
 
   test("leads nowhere in vain, from README.md either", () => {
@@ -228,9 +219,9 @@ describe("P-01: the variables", () => {
     );
     expect(inFile).not.toContain("PORT");
     const inText = [...handbook.matchAll(/`([A-Z]+_[A-Z_]+)(?:=[^`]*)?`/g)].map(([, name = ""]) => name);
-    const known = [...example, ...COMING.variables];
+    const known = [...example];
     for (const name of [...inFile, ...inText, ...Object.keys(app.env)]) expect(known).toContain(name);
-    for (const name of example.filter((one) => !COMING.inReadme.includes(one))) expect(readme).toContain(`\`${name}\``);
+    for (const name of example) expect(readme).toContain(`\`${name}\``);
   });
 
   test("that production cannot do without are asked for, made or brought by what app.json adds", () => {

@@ -25,6 +25,7 @@ const everyPage: [Person | null, string[]][] = [
       "/oversight/people",
       "/oversight/people?q=nobody-like-it",
       "/oversight/announcements",
+      "/oversight/proof",
       "/listings/5",
       "/enquiries",
       "/enquiries/1",
@@ -87,6 +88,7 @@ export const fragments: Ask[] = [
   { who: "ada", path: "/oversight/announcements", page: true },
   { who: "ada", path: "/oversight/announcements/1/recall", form: {} },
   { who: "sol", path: "/notifications?kind=announcement", page: true },
+  { who: "ada", path: "/oversight/proof", form: {} },
 ];
 
 /** @returns the answer's status and markup */

@@ -36,6 +36,7 @@ const purposes: Record<TroubledJob["name"], string> = {
   delete_old: "Delete what is older than is kept",
   send_announcement: "Send an announcement, a batch of it",
   recall_announcement: "Take an announcement back, a batch of it",
+  prove_isolation: "Prove who was told of what happened",
 };
 
 async function inWords(db: Db, jobs: TroubledJob[]): Promise<JobRow[]> {

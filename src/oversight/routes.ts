@@ -8,6 +8,7 @@ import { addHealthRoutes } from "./health-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { addLogRoutes } from "./log-routes.ts";
 import { addPeopleRoutes } from "./people-routes.ts";
+import { addProofRoutes } from "./proof-routes.ts";
 
 /** The admins' view of everything: what happens, who hears of it, how all fares, who there is, and what is stuck. */
 export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
@@ -18,5 +19,6 @@ export function oversightRoutes(db: Kysely<Database>, log: Log): Router {
   addPeopleRoutes(router, db, log);
   addJobRoutes(router, db, log);
   addAnnouncementRoutes(router, db);
+  addProofRoutes(router, db, log);
   return router;
 }

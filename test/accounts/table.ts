@@ -102,6 +102,8 @@ export const table: Record<string, string | Partial<Record<keyof Objects, string
   "POST /oversight/announcements/:id/stop": { nothing: unknownTo.admins },
   "POST /oversight/announcements/:id/resume": { nothing: unknownTo.admins },
   "POST /oversight/announcements/:id/recall": { nothing: unknownTo.admins },
+  "GET /oversight/proof": admins,
+  "POST /oversight/proof": admins,
 };
 
 /** The table's verdicts on a route for each object. */

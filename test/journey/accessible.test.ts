@@ -58,7 +58,8 @@ const visits: [who: "" | "bea" | "sol" | "ada", paths: string[]][] = [
   ],
   ["sol", ["/", "/listings?mine=1", "/listings/1", "/listings/5", "/listings/new"]],
   ["ada", ["/oversight", "/oversight?person=demo", "/oversight/health", "/oversight/events/40?person=otto"]],
-  ["ada", ["/oversight/jobs", "/oversight/announcements", "/oversight/people", "/oversight/people/1", "/listings/new"]],
+  ["ada", ["/oversight/jobs", "/oversight/announcements", "/oversight/people", "/oversight/people/1"]],
+  ["ada", ["/oversight/proof", "/listings/new"]],
 ];
 
 test.each(visits)(
