@@ -16,6 +16,11 @@ export async function timeAtRest(act: () => Promise<unknown>): Promise<number> {
   return took / Math.max(1, slowness);
 }
 
+/** How much longer everything takes now than on that machine: 1 at rest. */
+export async function slownessNow(): Promise<number> {
+  return Math.max(1, (await bareStart()) / BARE_START_MS);
+}
+
 async function bareStart(): Promise<number> {
   const began = performance.now();
   await promisify(execFile)(process.execPath, ["-e", "0"]);

@@ -236,6 +236,23 @@ test("a back-up that is restored a second time gives nothing out again that was 
   }
 });
 
+test("it takes an owner of the database who is no superuser", async () => {
+  const name = `${new URL(world.databaseUrl).pathname.slice(1)}_own`;
+  const owned = Object.assign(new URL(world.databaseUrl), { pathname: `/${name}`, username: name, password: "theirs" });
+  await asAdmin(`create role ${name} login password 'theirs'`, `create database ${name} owner ${name}`);
+  try {
+    await backUp(world.config, file);
+    const config = { ...world.config, databaseUrl: owned.href };
+    await restore(config, file);
+    const again = `${file}.again`;
+    const counts = await backUp(config, again);
+    expect(counts.users).toBe(5);
+    expect((await restore(config, again, name)).tables.find((table) => table.name === "users")?.rows).toBe(5);
+  } finally {
+    await asAdmin(`drop database ${name} with (force)`, `drop role ${name}`);
+  }
+});
+
 test("by the commands: a back-up overwrites nothing, and restoring in the place of something takes the database's name", async () => {
   const env = { DATABASE_URL: world.databaseUrl };
   const name = new URL(world.databaseUrl).pathname.slice(1);
