@@ -15,12 +15,15 @@ const MOST_MS = 55 * 60_000;
 type Step = (db: Kysely<Database>, days: number, from: number) => Promise<number | null>;
 
 /**
- * What is deleted, in this order: an event can only go when nobody's notification refers to it. Expired sessions are
+ * What is deleted, in this order: an event can only go when no notification and no announcement refers to it. With an
+ * event goes whom it was not told to, and with a notification when it was on a screen. Expired sessions are
  * not here, since the web processes' session store deletes them every quarter of an hour.
  */
 const STEPS: Record<string, Step> = {
   notifications: (db, days, from) => deleteOldNotifications(db, days, from, BATCH),
+  announcements: (db, days) => deleteRows(db, oldAnnouncements(days)),
   events: (db, days) => deleteRows(db, oldEvents(days)),
+  proofs: (db, days) => deleteRows(db, oldProofs(days)),
   throttles: (db) => deleteRows(db, oldThrottles),
   audit_log: (db) => deleteRows(db, oldAudit),
 };
@@ -62,7 +65,12 @@ async function goOn(db: Kysely<Database>, days: number, place: Place | undefined
 }
 
 /** What is to go from a table: its key, the column that says how old a row is, and the rows. */
-type Old = { table: "events" | "throttles" | "audit_log"; key: string; by: string; rows: RawBuilder<boolean> };
+type Old = {
+  table: "announcements" | "events" | "proofs" | "throttles" | "audit_log";
+  key: string;
+  by: string;
+  rows: RawBuilder<boolean>;
+};
 
 /** Rows that somebody else has locked are left to the next time. */
 async function deleteRows(db: Kysely<Database>, { table, key, by, rows }: Old): Promise<number | null> {
@@ -73,6 +81,14 @@ async function deleteRows(db: Kysely<Database>, { table, key, by, rows }: Old): 
   return numAffectedRows === BigInt(BATCH) ? 0 : null;
 }
 
+/** Announcements that are over, of which no inbox tells any more. */
+function oldAnnouncements(days: number): Old {
+  const rows = sql<boolean>`
+    created_at < now() - ${days} * interval '24 hours' and state not in ('sending', 'recalling')
+    and (select event_id from notifications where event_id = announcements.event_id limit 1) is null`;
+  return { table: "announcements", key: "id", by: "created_at", rows };
+}
+
 /**
  * Events that have been delivered, of which no inbox tells any more. What waits to be delivered stays, however old, and
  * with it what its job needs. A subquery with a limit is never turned into a scan of all notifications.
@@ -80,8 +96,13 @@ async function deleteRows(db: Kysely<Database>, { table, key, by, rows }: Old): 
 function oldEvents(days: number): Old {
   const rows = sql<boolean>`
     occurred_at < now() - ${days} * interval '24 hours' and delivered_at is not null
-    and (select event_id from notifications where event_id = events.id limit 1) is null`;
+    and (select event_id from notifications where event_id = events.id limit 1) is null
+    and (select event_id from announcements where event_id = events.id limit 1) is null`;
   return { table: "events", key: "id", by: "occurred_at", rows };
+}
+
+function oldProofs(days: number): Old {
+  return { table: "proofs", key: "id", by: "id", rows: sql`ended_at < now() - ${days} * interval '24 hours'` };
 }
 
 const oldThrottles: Old = {

@@ -133,11 +133,42 @@ test("an event goes when it is old and nobody's notification tells of it; not wh
   expect(await seqsOf(cast.otto.id)).toEqual([1]);
 });
 
-test("only notifications refer to events in the database: whatever else comes to do so must be asked before they go", async () => {
+test("an announcement that is over goes with its event, one that is being sent stays; whom it was not told to goes too", async () => {
+  const { db, cast } = world;
+  const { rows } = await sql<{ id: number; state: string }>`
+    with given (state, age) as (
+      values ('sent', interval '401 days'), ('sending', '401 days'), ('recalled', '399 days')
+    ), event as (
+      insert into events (kind, actor_id, data, occurred_at, delivered_at)
+      select 'announcement', ${cast.ada.id}, jsonb_build_object('title', state, 'text', '', 'to', 'buyer'),
+        now() - age, now() - age from given returning id, occurred_at, data ->> 'title' as state
+    )
+    insert into announcements (token, event_id, audience, state, total, last_user_id, created_at)
+    select gen_random_uuid(), id, 'buyer', state, 1, 1, occurred_at from event returning event_id as id, state`.execute(
+    db,
+  );
+  for (const { id } of rows) {
+    await sql`insert into refusals values (${id}, ${cast.otto.id}, 'announced_to_buyers', 'suspended')`.execute(db);
+  }
+  await deleteAll();
+  const left = await db.selectFrom("announcements").select("state").orderBy("state").execute();
+  expect(left.map(({ state }) => state)).toEqual(["recalled", "sending"]);
+  const kept = rows.filter(({ state }) => state !== "sent").map(({ id }) => id);
+  for (const table of ["events", "refusals"] as const) {
+    const column = table === "events" ? "id" : "event_id";
+    const found = await sql<{ id: number }>`
+      select ${sql.ref(column)} as id from ${sql.table(table)} where ${sql.ref(column)} = any(${rows.map(({ id }) => id)})`.execute(
+      db,
+    );
+    expect(found.rows.map(({ id }) => id).sort(), table).toEqual(kept.sort());
+  }
+});
+
+test("what refers to events in the database goes with them or before them: whatever else comes to do so must be asked", async () => {
   const { rows } = await sql<{ from: string }>`
     select conrelid::regclass::text as from from pg_constraint
-    where contype = 'f' and confrelid = 'events'::regclass`.execute(world.db);
-  expect(rows).toEqual([{ from: "notifications" }]);
+    where contype = 'f' and confrelid = 'events'::regclass order by 1`.execute(world.db);
+  expect(rows.map(({ from }) => from)).toEqual(["announcements", "notifications", "refusals"]);
 });
 
 test("counts of tries go after a day, the audit log after 400, and nobody can delete of it what is younger", async () => {

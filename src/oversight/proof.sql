@@ -23,7 +23,8 @@ rules as materialized (
     ('listing_withdrawn', '{your_reservation, your_listing, your_enquiry, watching}'), -- rule: listing_withdrawn
     ('listing_relisted', '{your_listing, your_enquiry, watching}'), -- rule: listing_relisted
     ('enquiry_received', '{your_listing}'), -- rule: enquiry_received
-    ('enquiry_replied', '{your_listing, your_enquiry}') -- rule: enquiry_replied
+    ('enquiry_replied', '{your_listing, your_enquiry}'), -- rule: enquiry_replied
+    ('announcement', '{announced_to_buyers, announced_to_sellers}') -- rule: announcement
   ) told (kind, reasons)
   left join lateral unnest(reasons) with ordinality why (reason, place) on true
 ),
@@ -35,7 +36,9 @@ reasons (reason, role, optional) as materialized (
     ('your_reservation', 'buyer', false), -- rule: your_reservation
     ('your_listing', 'seller', true), -- rule: your_listing
     ('your_enquiry', 'buyer', true), -- rule: your_enquiry
-    ('watching', 'buyer', true) -- rule: watching
+    ('watching', 'buyer', true), -- rule: watching
+    ('announced_to_buyers', 'buyer', false), -- rule: announced_to_buyers
+    ('announced_to_sellers', 'seller', false) -- rule: announced_to_sellers
 ),
 
 slice as materialized (
@@ -50,14 +53,20 @@ told as materialized (
 ),
 
 -- Each event with the people it can be about, and the span within which somebody read who is to be told: from when it was
--- marked as delivered to when the last was told, which may have waited for another event's.
+-- marked as delivered to when the last was told, which may have waited for another event's. An announcement is told in
+-- batches from when it was sent, up to the person whom its sending has reached.
 event as materialized (
   select slice.id, slice.kind, slice.actor_id, slice.listing_id, slice.enquiry_id,
     listings.seller_id, enquiries.buyer_id as asker_id, reservations.buyer_id as holder_id,
-    slice.delivered_at - $5::interval as early,
-    greatest(slice.delivered_at, least(lasted.at, slice.delivered_at + interval '30 seconds')) + $5::interval as late
+    slice.data ->> 'to' as announced_to, announcements.sent_up_to,
+    case when announcements.id is null then slice.delivered_at else slice.occurred_at end - $5::interval as early,
+    case when announcements.id is null
+      then greatest(slice.delivered_at, least(lasted.at, slice.delivered_at + interval '30 seconds'))
+      else greatest(slice.delivered_at, lasted.at)
+    end + $5::interval as late
   from slice
   left join (select event_id, max(created_at) as at from told group by event_id) lasted on lasted.event_id = slice.id
+  left join announcements on announcements.event_id = slice.id
   left join listings on listings.id = slice.listing_id
   left join enquiries on enquiries.id = slice.enquiry_id
   -- The buyer whom the event names, if the listing was reserved for them when it happened.
@@ -124,6 +133,13 @@ concerned as (
     and held.since <= event.late -- rule: watching by then
     and held.until >= event.early -- rule: watching still
   where rules.reason = 'watching' -- rule: for all who watch
+  union all
+  select event.id, users.id, rules.reason, rules.place, true
+  from event join rules on rules.kind = event.kind
+  join reasons on reasons.reason = rules.reason
+  join users on true
+    and users.id <= event.sent_up_to -- rule: sent so far
+  where event.announced_to in (reasons.role, 'everybody') -- rule: announced to this role
 ),
 
 -- Of them those who may know: active, with the role that the reason is for, and not the one who did it.

@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import type { Request } from "express";
 import { sql } from "kysely";
 import type { Viewer } from "../../src/access.ts";
 import { changeRole, reinstate, suspend } from "../../src/accounts/people.ts";
-import type { EventKind } from "../../src/events/catalogue.ts";
+import type { AnnouncedTo, EventKind } from "../../src/events/catalogue.ts";
 import { warnOfExpiry } from "../../src/marketplace/ending.ts";
 import { enquire, reply } from "../../src/marketplace/enquiries.ts";
 import { extendReservation } from "../../src/marketplace/extension.ts";
@@ -11,6 +12,7 @@ import { updateListing } from "../../src/marketplace/publishing.ts";
 import { expireReservation, releaseListing, reserveListing, sellListing } from "../../src/marketplace/reservations.ts";
 import { unwatchListing, watchListing } from "../../src/marketplace/watches.ts";
 import { relistListing, withdrawListing } from "../../src/marketplace/withdrawal.ts";
+import { beginToSend } from "../../src/notifications/announcements.ts";
 import { kinds } from "../../src/notifications/kinds.ts";
 import { muteListing, unmuteListing } from "../../src/notifications/mutes.ts";
 import { chooseShown, type Shown } from "../../src/notifications/preferences.ts";
@@ -19,7 +21,7 @@ import type { World } from "../world.ts";
 import { later } from "./later.ts";
 
 const NAMES = [
-  ...["watcher", "asker", "muting", "unmuted", "off", "on", "inbox", "stopped"],
+  ...["watcher", "asker", "muting", "unmuted", "off", "on", "inbox", "quiet", "stopped"],
   ...["suspended", "back", "turned", "holder", "late"],
 ] as const;
 type People = Record<(typeof NAMES)[number], Viewer>;
@@ -56,7 +58,8 @@ async function stand({ world, people, id }: Scene): Promise<void> {
   const { db, cast } = world;
   for (const person of [people.muting, people.unmuted, people.holder, cast.sol]) await muteListing(db, person.id, id);
   for (const person of [people.off, people.on, people.holder]) await choose(world, person, "off");
-  await choose(world, people.inbox, "inbox");
+  for (const person of [people.inbox, people.quiet]) await choose(world, person, "inbox");
+  await chooseShown(db, cast.rita.id, "announcement", "off");
   await unwatchListing(db, people.stopped, id);
   for (const person of [people.suspended, people.back]) await suspend(by(world), about(person));
   await later(db, 3);
@@ -97,6 +100,11 @@ async function trade({ world, people, id }: Scene): Promise<void> {
     () => answer(world, people.muting, people.muting, id),
     () => reserve(ada, people.holder),
     async () => sellListing(db, ada, await now(world, id)),
+    () => announce(world, "seller"),
+    () => announce(world, "buyer"),
+    () => changeRole(by(world), about(people.turned), "seller"),
+    () => announce(world, "everybody"),
+    () => changeRole(by(world), about(people.turned), "buyer"),
   ];
   for (const deed of deeds) {
     await deed();
@@ -137,6 +145,13 @@ async function edit(world: World, actor: Viewer, id: number): Promise<void> {
   const { title, description, category, quantity, unit, priceMinor, currency, location } = listing;
   const said = { title, description, category, quantity, unit, priceMinor, currency, location };
   await updateListing(world.db, actor, listing, { ...said, quantity: quantity + 1 });
+}
+
+/** Whoever signs up after it was sent is not told. */
+async function announce({ db, cast }: World, to: AnnouncedTo): Promise<void> {
+  const said = { to, title: "Maintenance", text: "On Sunday evening.", token: randomUUID() };
+  await db.transaction().execute((trx) => beginToSend(trx, cast.ada, said));
+  for (const role of ["buyer", "seller"] as const) await createPerson(db, { role });
 }
 
 async function answer({ db }: World, author: Viewer, asker: Viewer, listingId: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import { enquire } from "../../src/marketplace/enquiries.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { releaseListing, reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
+import { beginToSend } from "../../src/notifications/announcements.ts";
 import { deliverEvent } from "../../src/notifications/deliver.ts";
 import { chooseShown } from "../../src/notifications/preferences.ts";
 import { compare, type Findings, type Span, statement } from "../../src/oversight/proof.ts";
@@ -268,6 +270,21 @@ test("an event that names the buyer after it is found", async () => {
   await world.drain();
   expect((await found()).filter(({ who }) => who === "wanda")).toEqual([
     { what: "reason", who: "wanda", told: "reserved_for_you", due: "watching" },
+  ]);
+});
+
+test("of what was announced to buyers it is found who was told and should not have been, and who was not", async () => {
+  const { db, cast } = world;
+  const said = { to: "buyer", title: "Maintenance", text: "On Sunday.", token: randomUUID() } as const;
+  await db.transaction().execute((trx) => beginToSend(trx, cast.ada, said));
+  await world.drain();
+  const event = await lastEvent();
+  expect(await found()).toEqual([]);
+  await tell(event, cast.rita, "announced_to_buyers");
+  await sql`delete from notifications where event_id = ${event} and recipient_id = ${wanda.id}`.execute(db);
+  expect(await found()).toEqual([
+    { what: "leak", who: "rita", told: "announced_to_buyers", due: null },
+    { what: "lost", who: "wanda", told: null, due: "announced_to_buyers" },
   ]);
 });
 
