@@ -94,6 +94,8 @@ test("an odd time is said to be wrong beside its field, and what was typed stays
   for (const [query, words] of [
     ["from=yesterday", "Enter a day and a time."],
     ["to=2026-02-31T99:99", "There is no such day."],
+    ["from=2026-02-30T10:00", "There is no such day."],
+    ["to=0000-01-01T00:00", "There is no such day."],
     ["from=2026-02-02T10:00&to=2026-02-01T10:00", "Enter a time after the first."],
   ]) {
     const { status, text } = await get(site.app, `/oversight?${query}`, ada);
