@@ -1,6 +1,6 @@
 import type { Db, Role } from "../db.ts";
 import type { LoggedEvent } from "../events/log.ts";
-import type { Refusal } from "../notifications/audience.ts";
+import { type Refusal, rolesOf } from "../notifications/audience.ts";
 import { kinds } from "../notifications/kinds.ts";
 import { type Reason, reasons } from "../notifications/reasons.ts";
 import { type Recipient, readRecipients, reasonInWords, refusalInWords } from "./recipients.ts";
@@ -44,7 +44,8 @@ async function unconcerned(db: Db, event: LoggedEvent, userId: number): Promise<
   if (!audience.some((reason) => reasons[reason].role === role)) {
     return [`${inPlural(role)} are told of nothing of this kind.`];
   }
-  if (event.kind === "announcement") {
+  if ("to" in event.data) {
+    if (!rolesOf(event.data.to).includes(role)) return [`It was announced to ${event.data.to}s only.`];
     return ["They were not among those to whom it was sent: it was stopped before their turn, or they came later."];
   }
   if (role === "seller") return ["It is another seller's listing: sellers hear of their own only."];

@@ -7,6 +7,7 @@ import { watchListing } from "../../src/marketplace/watches.ts";
 import { chooseShown } from "../../src/notifications/preferences.ts";
 import { createSite, get, type Site, signIn } from "../accounts/site.ts";
 import { createPerson, publishedListing } from "../cast.ts";
+import { announced, rowOf } from "./announcing.ts";
 
 let site: Site;
 let ada: string;
@@ -108,6 +109,22 @@ test("asked about one person it explains why they were told, or why not", async 
   expect(await explained(stranger.id)).toContain("neither watched it");
   const published = await site.db.selectFrom("events").select("id").orderBy("id").limit(1).executeTakeFirstOrThrow();
   expect(await explained(stranger.id, published.id)).toContain("Buyers are told of nothing of this kind.");
+});
+
+test("an announcement concerns nobody of another role: only the suspended of its own are kept as not told", async () => {
+  const { ada: admin, rita, bea } = site.world.cast;
+  const away = await createPerson(site.db, { role: "seller" });
+  await site.db.updateTable("users").set({ status: "suspended" }).where("id", "=", away.id).execute();
+  await createPerson(site.db, { role: "seller" });
+  const id = await announced(site.db, admin, { to: "seller" });
+  await site.world.drain();
+  const { event_id: event } = await rowOf(site.db, id);
+  const { text } = await get(site.app, `/oversight/events/${event}`, ada);
+  expect([...rows(text, "told").keys()]).toContain(rita.id);
+  expect(new Set(rows(text, "untold").keys())).toEqual(new Set([admin.id, away.id]));
+  expect(await explained(rita.id, event)).toContain("Told: it is for all sellers.");
+  expect(await explained(away.id, event)).toContain("Their account was suspended.");
+  expect(await explained(bea.id, event)).toContain("It was announced to sellers only.");
 });
 
 test("what has not been delivered yet is said to be so", async () => {
