@@ -166,6 +166,17 @@ test("thousands who were told are pages of fifty", async () => {
   expect(first).toMatch(/Told <span class="count">61</);
 });
 
+test("asked about nobody who could be, it says so or answers nothing, and is no error", async () => {
+  const asked = async (person: string) => {
+    const { status, text } = await get(site.app, `/oversight/events/${eventId}?person=${person}`, ada);
+    return [status, text.includes("Nobody is called that."), text.includes('id="explanation"')];
+  };
+  expect(await asked("zanzibar")).toEqual([200, true, false]);
+  expect(await asked("%00")).toEqual([200, false, false]);
+  expect(await asked("zan%00zibar")).toEqual([200, true, false]);
+  expect(await asked("z".repeat(300))).toEqual([200, true, false]);
+});
+
 test("there is no page for an event that there is not, nor for anybody but admins", async () => {
   expect((await get(site.app, "/oversight/events/999999", ada)).status).toBe(404);
   const sol = await signIn(site.app, site.world.cast.sol);
