@@ -1,7 +1,7 @@
 import type { Db, Role } from "../db.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import { type Refusal, rolesOf } from "../notifications/audience.ts";
-import { kinds } from "../notifications/kinds.ts";
+import { kindOf } from "../notifications/kinds.ts";
 import { type Reason, reasons } from "../notifications/reasons.ts";
 import { type Recipient, readRecipients, reasonInWords, refusalInWords } from "./recipients.ts";
 
@@ -39,7 +39,7 @@ async function whyNot(db: Db, event: LoggedEvent, userId: number): Promise<strin
 /** It had nothing to do with them, or not yet. */
 async function unconcerned(db: Db, event: LoggedEvent, userId: number): Promise<string[]> {
   const { role } = await db.selectFrom("users").select("role").where("id", "=", userId).executeTakeFirstOrThrow();
-  const audience: readonly Reason[] = kinds[event.kind].audience;
+  const { audience } = kindOf(event.kind);
   if (role === "admin") return ["Admins see everything here, in the log, and are told of nothing."];
   if (!audience.some((reason) => reasons[reason].role === role)) {
     return [`${inPlural(role)} are told of nothing of this kind.`];
