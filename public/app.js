@@ -10,7 +10,6 @@ import { defineFragments } from "./fragments.js";
 import { seeWhatComes, walkInbox } from "./inbox.js";
 import { keepReadersPlace } from "./keep.js";
 import { Link } from "./link.js";
-import { followLog, localTimes } from "./log.js";
 import { keepOrder } from "./order.js";
 import { sayWhenAway } from "./outage.js";
 import { rereadWhenTold } from "./reset.js";
@@ -30,7 +29,6 @@ walkInbox();
 countDown();
 new Toasts(document.querySelector("#toasts"));
 guessTimeZone();
-localTimes();
 if (htmx) openReasons();
 if (htmx) keepReadersPlace();
 if (htmx) goLive();
@@ -48,7 +46,6 @@ function goLive() {
   seeWhatComes();
   guardForms(alerts, link);
   keepOrder();
-  followLog();
   forgetChanges();
   tellWhatIsShown(document.querySelector("#toasts"));
   parts.push(

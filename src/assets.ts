@@ -19,6 +19,7 @@ const files = new Set(readdirSync(publicFolder).filter((name) => extname(name) i
 // What is made of several files. Everything else is a file of public/ as it stands.
 const made: Record<string, () => string> = {
   "app.js": () => bundle(publicFolder, "app.js"),
+  "oversight.js": () => bundle(publicFolder, "oversight.js"),
   "visitor.js": () => bundle(publicFolder, "visitor.js"),
   "shared.js": () => bundle(publicFolder, "shared.js"),
   "htmx.js": () => fromPackages.map(read).join("\n"),
