@@ -46,10 +46,24 @@ async function unconcerned(db: Db, event: LoggedEvent, userId: number): Promise<
   }
   if ("to" in event.data) {
     if (!rolesOf(event.data.to).includes(role)) return [`It was announced to ${event.data.to}s only.`];
-    return ["They were not among those to whom it was sent: it was stopped before their turn, or they came later."];
+    return [await ofAnnounced(db, event.id, userId)];
   }
   if (role === "seller") return ["It is another seller's listing: sellers hear of their own only."];
   return [await ofBuyer(db, event, userId)];
+}
+
+async function ofAnnounced(db: Db, eventId: number, userId: number): Promise<string> {
+  const waits = await db
+    .selectFrom("announcements")
+    .select("id")
+    .where("event_id", "=", eventId)
+    .where("state", "=", "sending")
+    .where("sent_up_to", "<", userId)
+    .where("last_user_id", ">=", userId)
+    .executeTakeFirst();
+  return waits
+    ? "It is being sent at this moment, and their turn has not come yet."
+    : "They were not among those to whom it was sent: it was stopped before their turn, or they came later.";
 }
 
 async function ofBuyer(db: Db, { listingId, occurredAt }: LoggedEvent, userId: number): Promise<string> {

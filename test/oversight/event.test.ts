@@ -127,6 +127,27 @@ test("an announcement concerns nobody of another role: only the suspended of its
   expect(await explained(bea.id, event)).toContain("It was announced to sellers only.");
 });
 
+test("an announcement whose batches are under way is not said to be stored at once, nor to have left out who waits", async () => {
+  const { ada: admin, rita, sol } = site.world.cast;
+  const late = await createPerson(site.db, { role: "seller" });
+  const id = await announced(site.db, admin, { to: "seller" });
+  const { event_id: event } = await rowOf(site.db, id);
+  const page = async () => plain((await get(site.app, `/oversight/events/${event}`, ada)).text);
+  expect(await page()).toContain("Nobody has been told of it so far.");
+  expect(await explained(rita.id, event)).toContain("their turn has not come yet");
+  await site.db
+    .updateTable("announcements")
+    .set({ state: "stopped", sent_up_to: sol.id })
+    .where("id", "=", id)
+    .execute();
+  expect(await explained(late.id, event)).toContain("it was stopped before their turn");
+  await site.db.updateTable("announcements").set({ state: "sending", sent_up_to: 0 }).where("id", "=", id).execute();
+  await site.world.drain();
+  expect(await explained(late.id, event)).toContain("Told: it is for all sellers.");
+  expect(await page()).toContain("In batches, each in one transaction");
+  expect(await page()).not.toContain("Each got their next number, in one transaction.");
+});
+
 test("what has not been delivered yet is said to be so", async () => {
   const { sol, otto } = site.world.cast;
   await releaseListing(site.db, sol, await present());
