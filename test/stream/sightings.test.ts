@@ -76,6 +76,20 @@ test("when an event was published and when it was written to a stream is noted, 
   stream.close();
 });
 
+test.each(["as it happens", "to whoever catches up"])(
+  "what a reader was cut instead of being sent, %s, is not noted as written",
+  async (how) => {
+    const stream = await server.stream(bea);
+    const [own] = server.streams().filter(({ userId }) => userId === world.cast.bea.id);
+    if (!own) throw new Error("there is no such stream");
+    if (how !== "as it happens") own.cursor -= 1;
+    vi.spyOn(own.connection, "send").mockImplementation(() => own.connection.cut("slow"));
+    const seq = await happens();
+    await stream.ended;
+    expect(await sightingOf(seq)).toBeUndefined();
+  },
+);
+
 test("what a stream brought later, to somebody who was away, is noted as written but not as live", async () => {
   const seq = await happens();
   expect(await sightingOf(seq)).toBeUndefined();
