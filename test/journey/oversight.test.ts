@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
+import { pushHealth } from "../../src/oversight/health-push.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
@@ -83,6 +84,59 @@ test("more than the log holds that comes while it is paused is neither lost nor 
 
 const idsOf = (page: Page, list: string) =>
   page.locator(`${list} > tr:not([hidden])`).evaluateAll((rows) => rows.map((row) => row.dataset.event ?? ""));
+
+test("health is brought up to date where it stands: focus, selection and place stay, nothing is read out, and paused it waits", async () => {
+  const { page } = ada;
+  const stops = server.hubs.map((hub) => pushHealth(hub, world.db, world.log, 50));
+  const version = () => page.getAttribute("#health", "data-version").then(Number);
+  const isNewer = async (than: number) => (await version()) > than;
+  await page.goto("/oversight/health");
+  await live(page);
+  expect(await page.locator("#health").locator("xpath=ancestor-or-self::*[@aria-live or @role]").count()).toBe(0);
+  await page.evaluate(`
+    window.marked = document.querySelector("#health tbody");
+    getSelection().selectAllChildren(document.querySelector("#speed-title"));
+    document.querySelector("#health a").focus({ preventScroll: true });
+    scrollTo(0, 300);`);
+  const before = await version();
+  await expect.poll(() => isNewer(before)).toBe(true);
+  await page.waitForSelector("#health [data-process]");
+  expect(
+    await page.evaluate("[marked.isConnected, String(getSelection()), document.activeElement.pathname, scrollY]"),
+  ).toEqual([true, "From change to screen", "/oversight/jobs", 300]);
+  await page.getByRole("button", { name: "Pause" }).press("Enter");
+  const held = await version();
+  expect(await pushed(page)).toContain('id="health"');
+  expect(await version()).toBe(held);
+  await page.getByRole("button", { name: "Resume" }).press("Enter");
+  await expect.poll(() => isNewer(held)).toBe(true);
+  for (const stop of stops) stop();
+});
+
+test("on a phone the log's filter opens at a press, with scripts or without; where there is room it is in sight", async () => {
+  const { page } = await atBrowser(server.url, world.cast.ada, { javaScriptEnabled: false });
+  const person = page.getByLabel("Person");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.goto("/oversight");
+  await person.fill("Sol");
+  await person.press("Enter");
+  await page.getByRole("link", { name: /Show those of every person/ }).waitFor();
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.goto("/oversight");
+  expect(await person.isVisible()).toBe(false);
+  await page.locator("summary", { hasText: "Filter" }).press("Enter");
+  await person.fill("nobody like it");
+  await person.press("Enter");
+  await page.getByText("Nobody is called that.").waitFor();
+  expect(await person.inputValue()).toBe("nobody like it");
+  await page.context().close();
+});
+
+/** The next push of how everything fares that this page is given, once it has been dealt with. */
+function pushed(page: Page): Promise<string> {
+  return page.evaluate(`new Promise((done) => document.addEventListener("htmx:sseMessage", ({ detail }) =>
+    setTimeout(() => done(detail.data)), { once: true }))`);
+}
 
 test("what is painted on a screen is known on the event's page, from commit to pixel", async () => {
   const { sol, bea } = world.cast;
