@@ -2,7 +2,7 @@ import { type Kysely, sql } from "kysely";
 
 /**
  * What the isolation proof needs: what held in the past, kept by the database itself whoever changes it, from the moment
- * in `past_kept` on; and what was proven. See docs/decisions/0018.
+ * in `past_kept` on; and what was proven. See docs/decisions/0017-isolation-is-proven.md.
  */
 export async function up(db: Kysely<never>): Promise<void> {
   await results(db);

@@ -16,12 +16,7 @@ const PATIENCE_MS = 2000;
  */
 export function createFigures(metrics: Metrics, refresh: () => void): () => Promise<string> {
   const { registry } = metrics;
-  if (!cluster.isWorker) {
-    return () => {
-      refresh();
-      return registry.metrics();
-    };
-  }
+  if (!cluster.isWorker) return () => registry.metrics();
   answer(process, "figures", () => {
     refresh();
     return registry.getMetricsAsJSON();

@@ -74,7 +74,7 @@ async function look({ pool, bus }: Parts, expected: string[]): Promise<Readiness
 }
 
 async function answerScrape(
-  { metrics, pool }: Parts,
+  parts: Parts,
   figures: () => Promise<string>,
   token: string,
   req: Request,
@@ -84,10 +84,12 @@ async function answerScrape(
     res.status(401).set("WWW-Authenticate", "Bearer").end();
     return;
   }
-  setFigures(metrics, await soon(findFigures(pool)).catch(() => null));
+  // Before the question, which would be counted among those that wait.
+  lookAtOwn(parts);
+  setFigures(parts.metrics, await soon(findFigures(parts.pool)).catch(() => null));
   res
     .set("Cache-Control", "no-store")
-    .type(metrics.registry.contentType)
+    .type(parts.metrics.registry.contentType)
     .send(await figures());
 }
 

@@ -65,7 +65,8 @@ export function startPulse({ db, log, bus, release }: Parts, kind: "web" | "work
     const figures = metrics ? await figuresOf(metrics) : NOTHING;
     const since = difference(figures, base);
     const row = {
-      ...{ at: new Date(), bus_up: bus.up, polling: metrics ? await figureOf(metrics.polling) : 0 },
+      // By the database's clock: whose own is wrong lives all the same.
+      ...{ at: sql<Date>`now()`, bus_up: bus.up, polling: metrics ? await figureOf(metrics.polling) : 0 },
       streams: JSON.stringify(metrics ? await byRole(metrics) : {}),
       ...{ catchups: since.catchups, cuts: since.cuts },
       written: sql<number[]>`${arrayOf(since.written)}::int[]`,

@@ -34,6 +34,7 @@ const wrong = {
   STREAM_MAX_PER_USER: "1.5",
   STREAM_MAX: "1e3",
   RETENTION_DAYS: "29",
+  RELEASE: "zebra".repeat(13),
 };
 
 function complaint(kind: ProcessKind, env: NodeJS.ProcessEnv): string {

@@ -78,7 +78,8 @@ function source(event: EventRow, reason: Reason, buyer: number | null, rank: num
         : sql`select enquiries.buyer_id as user_id, ${why} from enquiries where enquiries.listing_id = ${event.listingId}`;
     case "announced_to_buyers":
     case "announced_to_sellers":
-      return sql`select users.id as user_id, ${why} from users where ${isAnnouncedTo(event, role)}`;
+      // Those of other roles are not concerned: there may be a hundred times as many of them.
+      return sql`select users.id as user_id, ${why} from users where users.role = ${role} and ${isAnnouncedTo(event, role)}`;
   }
 }
 

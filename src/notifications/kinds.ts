@@ -161,9 +161,26 @@ export const interrupting: readonly EventKind[] = [];
 /** The kinds whose toast stays until it is dismissed: there is time left to do something about it, and it runs out. */
 export const urgent: readonly EventKind[] = [...interrupting, "reservation_ending"];
 
+/**
+ * What is said of a kind that only a newer release knows, beside which this one runs during a deploy, or after which it
+ * runs when that was rolled back. Whom to tell of it, this release does not know: its events wait for a worker that does.
+ */
+const newer: Kind<EventKind> = {
+  label: "Other news",
+  happened: "Something new",
+  audience: [],
+  headline: ({ data }) => `News about ${data.title}`,
+  offer: nothing,
+};
+
+/** A kind of which the database or the bus tells. */
+export function kindOf(kind: EventKind): Kind<EventKind> {
+  return (kinds as Partial<Record<EventKind, Kind<EventKind>>>)[kind] ?? newer;
+}
+
 /** What happened in an event of a kind, in the words of the log. */
 export function happenedIn(kind: EventKind): string {
-  return kinds[kind].happened;
+  return kindOf(kind).happened;
 }
 
 /** The kinds that somebody of a role may hear of. */
@@ -182,7 +199,7 @@ export function optionalKinds(role: Role): { kind: EventKind; label: string }[] 
 
 /** What an event offers to whoever is told of it for this reason. */
 export function offerOf(event: EventRow, reason: Reason): Offer | null {
-  return event.listingId === null ? null : kinds[event.kind].offer(reason);
+  return event.listingId === null ? null : kindOf(event.kind).offer(reason);
 }
 
 function reservationOf(title: string, reason: Reason): string {

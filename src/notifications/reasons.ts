@@ -16,6 +16,11 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
+/** What is known of a reason; nothing of one that only a newer release gives: see kindOf(). */
+export function knownReason(reason: Reason): (typeof reasons)[Reason] | undefined {
+  return reasons[reason];
+}
+
 /** The reasons for which somebody of a role may be told. */
 export function reasonsFor(role: Role): Reason[] {
   return (Object.keys(reasons) as Reason[]).filter((reason) => reasons[reason].role === role);

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { arrayOf, type Db, type ListingStatus, type Role } from "../db.ts";
-import { type Reason, reasons } from "./reasons.ts";
+import { knownReason, type Reason } from "./reasons.ts";
 import type { Standing } from "./standing.ts";
 
 type Told = { recipientId: number; reason: Reason; event: { listingId: number | null } };
@@ -15,8 +15,9 @@ export type Present = {
 
 /**
  * Notifications with how their listings stand, and whether their readers may still see what they are about: not when
- * they are suspended, when the reason was that of a role they no longer have, nor when the listing is withdrawn and they
- * have nothing to do with it. The last is the rule of the listing's own page, getListing in marketplace/listings.ts.
+ * they are suspended, when the reason was that of a role they no longer have or is not known here, nor when the listing
+ * is withdrawn and they have nothing to do with it. The last is the rule of the listing's own page, getListing in
+ * marketplace/listings.ts.
  * One query whatever their number. It looks up by keys, which joins in the query that reads them would not: Postgres
  * takes those who missed something for many, and goes through all users and listings.
  */
@@ -24,7 +25,7 @@ export async function withPresent<Notice extends Told>(db: Db, notices: Notice[]
   const found = await readPresent(db, notices);
   return notices.map((notice) => {
     const now = found.get(keyOf(notice.recipientId, notice.event.listingId));
-    const withheld = !now?.mayKnow || reasons[notice.reason].role !== now.role;
+    const withheld = !now?.mayKnow || knownReason(notice.reason)?.role !== now.role;
     const standing = now?.status ? { status: now.status, version: now.version, theirs: now.theirs } : null;
     return { ...notice, standing, withheld };
   });

@@ -1,10 +1,9 @@
 import type { Request } from "express";
-import type { EventKind } from "../events/catalogue.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import { formatFor, localeOf } from "../views.ts";
 import type { Notice } from "./inbox.ts";
-import { type Amounts, interrupting, type Kind, kinds, offerOf, urgent } from "./kinds.ts";
-import { type Reason, reasons } from "./reasons.ts";
+import { type Amounts, interrupting, kindOf, offerOf, urgent } from "./kinds.ts";
+import { knownReason, type Reason } from "./reasons.ts";
 import { noteFor } from "./standing.ts";
 
 type Told = Omit<Notice, "recipientId" | "createdAt">;
@@ -71,13 +70,13 @@ export function ownPage(seq: number | string): string {
 
 /** The words for one event to one reader. The clock has no company, and goes by our name. */
 function describe(event: LoggedEvent, seq: number, reason: Reason, amounts: Amounts): Description {
-  const kind = kinds[event.kind] as Kind<EventKind>;
+  const kind = kindOf(event.kind);
   const told = { data: event.data, reason, who: event.actorCompany ?? "Stockbell", amounts };
   return {
     headline: kind.headline(told),
     detail: kind.detail?.(told) || null,
     link: placeOf(event) ?? ownPage(seq),
-    reasonText: reasons[reason].text,
+    reasonText: knownReason(reason)?.text ?? null,
   };
 }
 

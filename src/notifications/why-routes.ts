@@ -6,7 +6,7 @@ import { NotFoundError } from "../errors.ts";
 import { idOf, parseForm } from "../forms.ts";
 import { sendFragment, sendPage, wantsFragment } from "../views.ts";
 import { type Notice, readThese } from "./inbox.ts";
-import { kinds } from "./kinds.ts";
+import { kindOf } from "./kinds.ts";
 import { kindForm, wasQuery } from "./preference-form.ts";
 import { chooseShown, readChoices } from "./preferences.ts";
 import { reasons } from "./reasons.ts";
@@ -25,7 +25,7 @@ export function whyRoutes(db: Kysely<Database>): Router {
       announced: kind === "announcement" && "text" in data ? data.text : null,
       reason: notice.reason,
       ...reasons[notice.reason],
-      label: kinds[kind].label,
+      label: kindOf(kind).label,
       was: wasQuery.parse(req.query).was,
       ...(await readChoices(db, viewerOf(req).id, { kind, listingId })),
     };
@@ -38,7 +38,7 @@ export function whyRoutes(db: Kysely<Database>): Router {
     const { shown, was } = parseForm(kindForm, req.body);
     await chooseShown(db, viewerOf(req).id, event.kind, shown);
     if (!wantsFragment(req)) return res.redirect(303, `/notifications/${seq}?was=${was}`);
-    sendFragment(req, res, "notifications/kind", { seq, label: kinds[event.kind].label, shown, was });
+    sendFragment(req, res, "notifications/kind", { seq, label: kindOf(event.kind).label, shown, was });
   });
 
   return router;

@@ -15,7 +15,10 @@ import { readHops, readRecipients, readUntold, reasonInWords, refusalInWords } f
 
 const PAGE = 50;
 const query = z.object({
-  person: z.string().trim().max(200).catch(""),
+  person: z
+    .string()
+    .transform((typed) => typed.replaceAll("\u0000", "").trim().slice(0, 200))
+    .catch(""),
   after: z.coerce.number().int().positive().catch(0),
 });
 

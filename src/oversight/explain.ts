@@ -1,7 +1,7 @@
 import type { Db, Role } from "../db.ts";
 import type { LoggedEvent } from "../events/log.ts";
-import type { Refusal } from "../notifications/audience.ts";
-import { kinds } from "../notifications/kinds.ts";
+import { type Refusal, rolesOf } from "../notifications/audience.ts";
+import { kindOf } from "../notifications/kinds.ts";
 import { type Reason, reasons } from "../notifications/reasons.ts";
 import { type Recipient, readRecipients, reasonInWords, refusalInWords } from "./recipients.ts";
 
@@ -39,16 +39,31 @@ async function whyNot(db: Db, event: LoggedEvent, userId: number): Promise<strin
 /** It had nothing to do with them, or not yet. */
 async function unconcerned(db: Db, event: LoggedEvent, userId: number): Promise<string[]> {
   const { role } = await db.selectFrom("users").select("role").where("id", "=", userId).executeTakeFirstOrThrow();
-  const audience: readonly Reason[] = kinds[event.kind].audience;
+  const { audience } = kindOf(event.kind);
   if (role === "admin") return ["Admins see everything here, in the log, and are told of nothing."];
   if (!audience.some((reason) => reasons[reason].role === role)) {
     return [`${inPlural(role)} are told of nothing of this kind.`];
   }
-  if (event.kind === "announcement") {
-    return ["They were not among those to whom it was sent: it was stopped before their turn, or they came later."];
+  if ("to" in event.data) {
+    if (!rolesOf(event.data.to).includes(role)) return [`It was announced to ${event.data.to}s only.`];
+    return [await ofAnnounced(db, event.id, userId)];
   }
   if (role === "seller") return ["It is another seller's listing: sellers hear of their own only."];
   return [await ofBuyer(db, event, userId)];
+}
+
+async function ofAnnounced(db: Db, eventId: number, userId: number): Promise<string> {
+  const waits = await db
+    .selectFrom("announcements")
+    .select("id")
+    .where("event_id", "=", eventId)
+    .where("state", "=", "sending")
+    .where("sent_up_to", "<", userId)
+    .where("last_user_id", ">=", userId)
+    .executeTakeFirst();
+  return waits
+    ? "It is being sent at this moment, and their turn has not come yet."
+    : "They were not among those to whom it was sent: it was stopped before their turn, or they came later.";
 }
 
 async function ofBuyer(db: Db, { listingId, occurredAt }: LoggedEvent, userId: number): Promise<string> {

@@ -72,7 +72,9 @@ async function readProcesses(db: Db): Promise<(Process & { polling: number })[]>
     .distinctOn("process")
     .select(["process", "kind", "release", "host", "pid", "started_at as startedAt", "at", "streams", "polling"])
     .select(["bus_up as busUp", sql<boolean>`at < now() - ${SILENT_S} * interval '1 second'`.as("silent"), "ended"])
-    .where("minute", ">", sql<Date>`now() - interval '15 minutes'`)
+    .where("at", ">", sql<Date>`now() - interval '15 minutes'`)
+    // So that not all that there is need be read: a process whose clock is wrong by less than this is found.
+    .where("minute", ">", sql<Date>`now() - interval '3 hours'`)
     .orderBy("process")
     .orderBy("minute", "desc")
     .execute();

@@ -13,7 +13,7 @@ const moment = z
   .default("")
   .transform((typed) => typed.trim())
   .pipe(z.string().regex(/^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?)?$/, "Enter a day and a time."))
-  .refine((typed) => typed === "" || !Number.isNaN(Date.parse(`${typed}Z`)), "There is no such day.");
+  .refine((typed) => typed === "" || isThere(typed), "There is no such day.");
 
 const form = z
   .object({
@@ -35,6 +35,12 @@ const form = z
  * to look for; times are local to `zone`.
  */
 export type LogFilter = z.output<typeof form>;
+
+// JavaScript takes the 30th of February for a day in March, and knows a year 0; the database does neither.
+function isThere(moment: string): boolean {
+  const read = new Date(`${moment}Z`);
+  return !Number.isNaN(read.getTime()) && read.toISOString().startsWith(moment.slice(0, 16)) && moment >= "0001";
+}
 
 /** @throws InvalidError with a message for each field that is wrong */
 export function parseLogFilter(query: unknown): LogFilter {

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Db } from "../db.ts";
 import { type LoggedEvent, readEvents } from "../events/log.ts";
 import type { LogFilter } from "./log-filter.ts";
@@ -58,12 +58,19 @@ export async function readLog(db: Db, filter: Narrowed, limit: number): Promise<
     )
     .$if(listing !== null, (query) => query.where("events.listing_id", "=", listing))
     .$if(from !== "", (query) => query.where("events.occurred_at", ">=", local(from)))
-    .$if(to !== "", (query) => query.where("events.occurred_at", "<=", local(to)))
+    .$if(to !== "", (query) => query.where("events.occurred_at", "<=", local(to)).where(reachedBy(local(to))))
     .$if(before !== null, (query) => query.where("events.id", "<", before))
     .orderBy("events.id", "desc")
     .limit(limit)
     .execute();
   return rows as LoggedEvent[];
+}
+
+// Ids come in the order of time but for those that were given out at the same moment. Without this Postgres goes through
+// all that has happened since, since it comes by the newest id first.
+function reachedBy(time: RawBuilder<Date>): RawBuilder<boolean> {
+  return sql<boolean>`events.id <= (
+    select max(id) from (select id from events where occurred_at <= ${time} order by occurred_at desc limit 1000) last)`;
 }
 
 function idIn(asked: string): number {

@@ -48,6 +48,7 @@ async function readOn({ reads, metrics, sightings }: Parts, person: Person, stre
   if (stream.connection.ended) return;
   metrics.catchupRows.inc(notices.length);
   if (notices.length > 0) writeNotices(sightings, stream, { notices, earlier: read.earlier }, person);
+  if (stream.connection.ended) return;
   // Without a bell they come late, and that is to be seen in the figures.
   for (const { event } of notices) observeDelivery(metrics, event);
   // The last numbers may be of what has been taken back: nothing is shown of them, and nothing waits for them.
@@ -72,7 +73,8 @@ export function writeNotices(
       stream.connection.send(isQuiet(notice) ? "inbox" : "toast", noticeFrame(stream.locale, notice, badge));
     }
   }
-  for (const { seq } of notices) sightings.written(stream.userId, seq, false);
+  // A reader who is too slow has been cut instead.
+  if (!stream.connection.ended) for (const { seq } of notices) sightings.written(stream.userId, seq, false);
   stream.cursor = last;
 }
 

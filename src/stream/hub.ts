@@ -216,6 +216,8 @@ export class Hub {
       else {
         stream.cursor = ring.seq;
         stream.connection.send(ring.quiet ? "inbox" : "toast", bytes);
+        // A reader who is too slow is cut instead: they have not been sent it.
+        if (stream.connection.ended) continue;
         this.sightings.written(ring.userId, ring.seq, true);
         observeDelivery(this.#parts.metrics, this.#recent.find(ring.eventId));
       }

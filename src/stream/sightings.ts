@@ -9,6 +9,8 @@ type Seen = { userId: number; seq: number; at: number; how: "live" | "again" | "
 const EVERY_MS = 1000;
 /** More in a second are not noted one by one: of ten thousand that hear of one event these are enough, and cost little. */
 const MOST = 500;
+/** So many one person's browsers may tell of in a second, which is two beacons full: nobody takes the place of others. */
+const MOST_EACH = 100;
 
 export type Sightings = ReturnType<typeof createSightings>;
 
@@ -17,15 +19,18 @@ export type Sightings = ReturnType<typeof createSightings>;
  * stream waits for none of it, and what is lost with a process is a time and no news.
  */
 export function createSightings({ db, log, metrics }: Parts) {
-  let seen: Seen[] = [];
+  let written: Seen[] = [];
+  let shown: Seen[] = [];
+  let shownBy = new Map<number, number>();
   let published = new Map<number, number>();
   let flushing = Promise.resolve();
-  const timer = setInterval(() => void flush(), EVERY_MS).unref();
+  let waiting = 0;
+  const timer = setInterval(() => waiting > 0 || flush(), EVERY_MS).unref();
 
   return {
     /** A notification has gone into a stream, `live` as it happened or else to whoever had missed it. */
     written(userId: number, seq: number, live: boolean): void {
-      if (seen.length < MOST) seen.push({ userId, seq, at: Date.now(), how: live ? "live" : "again" });
+      if (written.length < MOST) written.push({ userId, seq, at: Date.now(), how: live ? "live" : "again" });
     },
     /**
      * A browser has painted it.
@@ -33,7 +38,10 @@ export function createSightings({ db, log, metrics }: Parts) {
      * @param late it had waited in the browser until somebody looked
      */
     shown(userId: number, seq: number, { ago, late }: { ago: number; late: boolean }): void {
-      if (seen.length < 2 * MOST) seen.push({ userId, seq, at: Date.now() - ago, how: late ? "shown late" : "shown" });
+      const told = shownBy.get(userId) ?? 0;
+      if (shown.length >= MOST || told >= MOST_EACH) return;
+      shownBy.set(userId, told + 1);
+      shown.push({ userId, seq, at: Date.now() - ago, how: late ? "shown late" : "shown" });
     },
     /** A worker has rung the bus for an event, at a time in ms. */
     published(eventId: number, at: number): void {
@@ -46,28 +54,39 @@ export function createSightings({ db, log, metrics }: Parts) {
     },
   };
 
+  /** What comes while a slow database is being written to waits for the next time, and what is too much then is dropped. */
   function flush(): Promise<void> {
-    const [noted, rung] = [seen, published];
-    if (noted.length === 0 && rung.size === 0) return flushing;
-    [seen, published] = [[], new Map()];
+    waiting += 1;
     flushing = flushing
-      .then(() => note(noted, rung))
-      .catch((error) => log.debug({ err: error }, "times were not noted"));
+      .then(noteAll)
+      .catch((error) => log.debug({ err: error }, "times were not noted"))
+      .finally(() => {
+        waiting -= 1;
+      });
     return flushing;
   }
 
-  async function note(noted: Seen[], rung: Map<number, number>): Promise<void> {
+  async function noteAll(): Promise<void> {
+    const [noted, rung] = [[...written, ...shown], published];
+    [written, shown, shownBy, published] = [[], [], new Map(), new Map()];
     if (rung.size > 0) await notePublished(db, rung);
     if (noted.length === 0) return;
     for (const seconds of await noteSeen(db, noted)) metrics.shown.observe(Math.max(0, seconds));
   }
 }
 
+/** In the order of ids, so that two processes, which hear of the same, never wait for each other in a circle. */
 async function notePublished(db: Kysely<Database>, rung: Map<number, number>): Promise<void> {
   await sql`
-    update events set published_at = to_timestamp(rung.at / 1000)
-    from unnest(${arrayOf([...rung.keys()])}::bigint[], ${arrayOf([...rung.values()])}::float8[]) rung (id, at)
-    where events.id = rung.id and published_at is null`.execute(db);
+    with free as (
+      select events.id, rung.at
+      from unnest(${arrayOf([...rung.keys()])}::bigint[], ${arrayOf([...rung.values()])}::float8[]) rung (id, at)
+      join events on events.id = rung.id
+      where published_at is null
+      order by events.id
+      for no key update of events
+    )
+    update events set published_at = to_timestamp(free.at / 1000) from free where events.id = free.id`.execute(db);
 }
 
 /**

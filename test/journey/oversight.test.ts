@@ -1,13 +1,14 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ListingView } from "../../src/marketplace/listings.ts";
+import { reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { pushHealth } from "../../src/oversight/health-push.ts";
 import { startWorker } from "../../src/runner.ts";
 import { publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
-import { type AtBrowser, actAs, atBrowser, live } from "./people.ts";
+import { type AtBrowser, atBrowser, live } from "./people.ts";
 
 let world: World;
 let server: TestServer;
@@ -141,18 +142,16 @@ test("what is painted on a screen is known on the event's page, from commit to p
   const { sol, bea } = world.cast;
   const listing = await publishedListing(world.db, sol);
   await watchListing(world.db, bea, listing.id);
-  const [buyer, seller] = await Promise.all([atBrowser(server.url, bea), atBrowser(server.url, sol)]);
+  const buyer = await atBrowser(server.url, bea);
   await buyer.page.goto("/listings");
   await live(buyer.page);
-  await seller.page.goto(`/listings/${listing.id}`);
-  await live(seller.page);
   const told = buyer.page.waitForResponse((answer) => answer.url().endsWith("/stream/shown"));
-  await actAs(seller, "reserved", listing.id, bea.email);
+  await reserveListing(world.db, sol, listing, { buyerId: bea.id, hours: 1 });
   expect((await told).status()).toBe(204);
   for (const hub of server.hubs) await hub.sightings.flush();
   await ada.page.goto("/oversight?kind=listing_reserved");
   await ada.page.locator("#events .log-what a").first().click();
   expect(await ada.page.locator(`[data-told="${bea.id}"] [data-label="Shown"]`).innerText()).toMatch(/\d+ ms|\d sec/);
   expect(await ada.page.getByRole("main").innerText()).toMatch(/On a screen\s+[\d.]+ (ms|sec) later/);
-  await Promise.all([buyer.context.close(), seller.context.close()]);
+  await buyer.context.close();
 });

@@ -75,7 +75,8 @@ test(`Sol's click is on Bea's screen well under 500 ms, ${TIMES} times; her page
   const at = (share: number) => Math.round(took[Math.min(TIMES - 1, Math.floor(TIMES * share))] ?? 0);
   console.log(`journey: click to toast in ms: p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}`);
   expect(at(0.95)).toBeLessThan(500);
-  expect(bea.requests.slice(asked)).toEqual([]);
+  // It asks for nothing: all that it says is what it has painted.
+  expect([...new Set(bea.requests.slice(asked))]).toEqual(["POST /stream/shown"]);
   expect(await sol.page.locator(".toast").count()).toBe(0);
   expect([...bea.problems, ...sol.problems]).toEqual([]);
 }, 90_000);

@@ -7,6 +7,7 @@ import { watchListing } from "../../src/marketplace/watches.ts";
 import { chooseShown } from "../../src/notifications/preferences.ts";
 import { createSite, get, type Site, signIn } from "../accounts/site.ts";
 import { createPerson, publishedListing } from "../cast.ts";
+import { announced, rowOf } from "./announcing.ts";
 
 let site: Site;
 let ada: string;
@@ -110,6 +111,43 @@ test("asked about one person it explains why they were told, or why not", async 
   expect(await explained(stranger.id, published.id)).toContain("Buyers are told of nothing of this kind.");
 });
 
+test("an announcement concerns nobody of another role: only the suspended of its own are kept as not told", async () => {
+  const { ada: admin, rita, bea } = site.world.cast;
+  const away = await createPerson(site.db, { role: "seller" });
+  await site.db.updateTable("users").set({ status: "suspended" }).where("id", "=", away.id).execute();
+  await createPerson(site.db, { role: "seller" });
+  const id = await announced(site.db, admin, { to: "seller" });
+  await site.world.drain();
+  const { event_id: event } = await rowOf(site.db, id);
+  const { text } = await get(site.app, `/oversight/events/${event}`, ada);
+  expect([...rows(text, "told").keys()]).toContain(rita.id);
+  expect(new Set(rows(text, "untold").keys())).toEqual(new Set([admin.id, away.id]));
+  expect(await explained(rita.id, event)).toContain("Told: it is for all sellers.");
+  expect(await explained(away.id, event)).toContain("Their account was suspended.");
+  expect(await explained(bea.id, event)).toContain("It was announced to sellers only.");
+});
+
+test("an announcement whose batches are under way is not said to be stored at once, nor to have left out who waits", async () => {
+  const { ada: admin, rita, sol } = site.world.cast;
+  const late = await createPerson(site.db, { role: "seller" });
+  const id = await announced(site.db, admin, { to: "seller" });
+  const { event_id: event } = await rowOf(site.db, id);
+  const page = async () => plain((await get(site.app, `/oversight/events/${event}`, ada)).text);
+  expect(await page()).toContain("Nobody has been told of it so far.");
+  expect(await explained(rita.id, event)).toContain("their turn has not come yet");
+  await site.db
+    .updateTable("announcements")
+    .set({ state: "stopped", sent_up_to: sol.id })
+    .where("id", "=", id)
+    .execute();
+  expect(await explained(late.id, event)).toContain("it was stopped before their turn");
+  await site.db.updateTable("announcements").set({ state: "sending", sent_up_to: 0 }).where("id", "=", id).execute();
+  await site.world.drain();
+  expect(await explained(late.id, event)).toContain("Told: it is for all sellers.");
+  expect(await page()).toContain("In batches, each in one transaction");
+  expect(await page()).not.toContain("Each got their next number, in one transaction.");
+});
+
 test("what has not been delivered yet is said to be so", async () => {
   const { sol, otto } = site.world.cast;
   await releaseListing(site.db, sol, await present());
@@ -147,6 +185,17 @@ test("thousands who were told are pages of fifty", async () => {
   const shown = [...rows(first, "told").keys(), ...rows(second, "told").keys()];
   expect(shown).toEqual([world.cast.bea.id, ...crowd.map(({ id }) => id)].sort((a, b) => a - b));
   expect(first).toMatch(/Told <span class="count">61</);
+});
+
+test("asked about nobody who could be, it says so or answers nothing, and is no error", async () => {
+  const asked = async (person: string) => {
+    const { status, text } = await get(site.app, `/oversight/events/${eventId}?person=${person}`, ada);
+    return [status, text.includes("Nobody is called that."), text.includes('id="explanation"')];
+  };
+  expect(await asked("zanzibar")).toEqual([200, true, false]);
+  expect(await asked("%00")).toEqual([200, false, false]);
+  expect(await asked("zan%00zibar")).toEqual([200, true, false]);
+  expect(await asked("z".repeat(300))).toEqual([200, true, false]);
 });
 
 test("there is no page for an event that there is not, nor for anybody but admins", async () => {

@@ -120,6 +120,17 @@ test("a process that has ended is not listed; one that is not heard of any more 
   await killed.pulse.stop();
 });
 
+test("a process whose clock is wrong is listed as one that lives", async () => {
+  for (const minutes of [-61, -1, 61]) {
+    vi.setSystemTime(Date.now() + minutes * 60_000);
+    const { pulse } = await processWith([]);
+    vi.useRealTimers();
+    expect((await readHealth(world.db)).processes).toMatchObject([{ process: pulse.process, silent: false }]);
+    await pulse.stop();
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date() });
+  }
+});
+
 test("how many jobs wait and since when, how many are set aside, and how many events nobody has been told of yet", async () => {
   expect((await readHealth(world.db)).queue).toEqual({ waiting: 0, failed: 0, oldest: null, undelivered: 0 });
   const listing = await publishedListing(world.db, world.cast.sol);

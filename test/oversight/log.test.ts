@@ -1,11 +1,13 @@
-import { sql } from "kysely";
+import { type CompiledQuery, Kysely, PostgresDialect, sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Database } from "../../src/db.ts";
 import type { EventRow } from "../../src/events/catalogue.ts";
 import { readEvents } from "../../src/events/log.ts";
 import { peopleIn } from "../../src/events/people.ts";
 import { enquire } from "../../src/marketplace/enquiries.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
+import { readLog } from "../../src/oversight/log.ts";
 import { createSite, get, type Site, signIn } from "../accounts/site.ts";
 import { publishedListing } from "../cast.ts";
 
@@ -94,6 +96,8 @@ test("an odd time is said to be wrong beside its field, and what was typed stays
   for (const [query, words] of [
     ["from=yesterday", "Enter a day and a time."],
     ["to=2026-02-31T99:99", "There is no such day."],
+    ["from=2026-02-30T10:00", "There is no such day."],
+    ["to=0000-01-01T00:00", "There is no such day."],
     ["from=2026-02-02T10:00&to=2026-02-01T10:00", "Enter a time after the first."],
   ]) {
     const { status, text } = await get(site.app, `/oversight?${query}`, ada);
@@ -122,6 +126,32 @@ test("page after page leads through the whole history, with nothing left out and
   }
   const all = await db.selectFrom("events").select("id").orderBy("id", "desc").execute();
   expect(seen).toEqual(all.map(({ id }) => id));
+  await db.deleteFrom("events").where("kind", "=", "listing_withdrawn").execute();
+});
+
+test("what happened long ago is found without going through all that has happened since", async () => {
+  const { db, world } = site;
+  await sql`
+    insert into events (kind, listing_id, data, occurred_at, delivered_at)
+    select 'listing_withdrawn', ${zinc.id}, '{"title":"Zinc ingots","sellerId":1}', now() + n * interval '1 second', now()
+    from generate_series(1, 40000) n`.execute(db);
+  await sql`analyze events`.execute(db);
+  const asked: CompiledQuery[] = [];
+  const heard = new Kysely<Database>({
+    dialect: new PostgresDialect({ pool: world.pool }),
+    log: ({ query }) => void asked.push(query),
+  });
+  const everything = { kind: "", person: null, listing: null, from: "", zone: "UTC", before: null } as const;
+  const to = new Date(Date.now() + 20_000_000).toISOString().slice(0, 19);
+  const found = await readLog(heard, { ...everything, to }, 51);
+  expect(found).toHaveLength(51);
+  for (const { occurredAt } of found) expect(Math.abs(Number(occurredAt) - Date.parse(`${to}Z`))).toBeLessThan(60_000);
+  const [{ sql: text, parameters } = sql``.compile(db)] = asked;
+  const { rows } = await world.pool.query(`explain (analyze, format json) ${text}`, [...parameters]);
+  const passed = [...JSON.stringify(rows).matchAll(/"Rows Removed by Filter":(\d+)/g)].map(([, count]) =>
+    Number(count),
+  );
+  expect(Math.max(0, ...passed)).toBeLessThan(2000);
   await db.deleteFrom("events").where("kind", "=", "listing_withdrawn").execute();
 });
 

@@ -49,9 +49,10 @@ async function lotOf(payload: string): Promise<Lot> {
 /** What a page has made of the payloads that is more than text, and what it has been made to do. */
 async function watch(page: Page): Promise<{ asked: string[]; said: string[] }> {
   const seen = { asked: [] as string[], said: [] as string[] };
-  // The address of a page may say what was searched for.
+  // The address of a page may say what was searched for; a page that missed very much reads itself again.
   page.on("request", (request) => {
-    if (request.url().includes(TOKEN) && !request.isNavigationRequest()) seen.asked.push(request.url());
+    const itself = request.isNavigationRequest() || request.url() === page.url();
+    if (request.url().includes(TOKEN) && !itself) seen.asked.push(request.url());
   });
   page.on("dialog", (dialog) => dialog.dismiss());
   page.on("console", (message) => {

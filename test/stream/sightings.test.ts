@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { sql } from "kysely";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { reserveListing } from "../../src/marketplace/reservations.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
+import { createMetrics } from "../../src/metrics.ts";
+import { createSightings } from "../../src/stream/sightings.ts";
 import { publishedListing } from "../cast.ts";
 import { serve, type TestServer } from "../server.ts";
 import { createWorld, type World } from "../world.ts";
@@ -38,6 +41,11 @@ async function happens(): Promise<number> {
   return last_seq;
 }
 
+async function lastEvent(): Promise<number> {
+  const { rows } = await sql<{ id: number }>`select max(id) as id from events`.execute(world.db);
+  return rows[0]?.id ?? 0;
+}
+
 async function sightingOf(seq: number) {
   for (const hub of server.hubs) await hub.sightings.flush();
   return world.db
@@ -67,6 +75,20 @@ test("when an event was published and when it was written to a stream is noted, 
   expect(Number(seen?.written_at) - Number(event.occurred_at)).toBeLessThan(5000);
   stream.close();
 });
+
+test.each(["as it happens", "to whoever catches up"])(
+  "what a reader was cut instead of being sent, %s, is not noted as written",
+  async (how) => {
+    const stream = await server.stream(bea);
+    const [own] = server.streams().filter(({ userId }) => userId === world.cast.bea.id);
+    if (!own) throw new Error("there is no such stream");
+    if (how !== "as it happens") own.cursor -= 1;
+    vi.spyOn(own.connection, "send").mockImplementation(() => own.connection.cut("slow"));
+    const seq = await happens();
+    await stream.ended;
+    expect(await sightingOf(seq)).toBeUndefined();
+  },
+);
 
 test("what a stream brought later, to somebody who was away, is noted as written but not as live", async () => {
   const seq = await happens();
@@ -148,4 +170,85 @@ test("the beacon does not prolong a session", async () => {
   const before = await read();
   await shown({ shown: "1:1" });
   expect(await read()).toEqual(before);
+});
+
+test("a person who tells of thousands keeps nobody else from being noted", async () => {
+  const seq = await happens();
+  const otto = await server.signIn(world.cast.otto);
+  const flood = Array.from({ length: 400 }, (_, n) => `${n}:0`).join(" ");
+  const answers = await Promise.all(Array.from({ length: 8 }, () => shown({ shown: flood }, otto)));
+  expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(204));
+  await shown({ shown: `${seq}:0` });
+  expect(await sightingOf(seq)).toMatchObject({ shown_at: expect.any(Date) });
+});
+
+describe("with a database that others hold up", () => {
+  const ours = () => {
+    const sightings = createSightings({ ...world, metrics: createMetrics() });
+    return { ...sightings, [Symbol.asyncDispose]: sightings.stop };
+  };
+  const heldUp = (count: number) =>
+    vi.waitFor(async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`.execute(world.db);
+      expect(rows).toHaveLength(count);
+    });
+
+  test("no more waits to be noted than comes in a second", async () => {
+    const userId = world.cast.bea.id;
+    const event = await lastEvent();
+    const rows = sql`select n, ${event} + n from generate_series(1, 1500) n`;
+    await sql`
+      insert into events (kind, data, delivered_at) select 'listing_updated', '{}', now() from generate_series(1, 1500)`.execute(
+      world.db,
+    );
+    await sql`
+      insert into notifications (recipient_id, seq, event_id, reason)
+      select ${userId}, 10000 + given.n, id, 'watching' from (${rows}) given (n, id)`.execute(world.db);
+    await using sightings = ours();
+    const flushed: Promise<void>[] = [];
+    await world.db.transaction().execute(async (trx) => {
+      await sql`lock table sightings in exclusive mode`.execute(trx);
+      for (let from = 1; from <= 1500; from += 500) {
+        for (let n = from; n < from + 500; n += 1) sightings.written(userId, 10_000 + n, true);
+        flushed.push(sightings.flush());
+        await heldUp(1);
+      }
+    });
+    await Promise.all(flushed);
+    const { seqs } = await world.db
+      .selectFrom("sightings")
+      .select(sql<string>`min(seq) || ' ' || max(seq) || ' ' || count(*)`.as("seqs"))
+      .where("seq", ">", 10_000)
+      .executeTakeFirstOrThrow();
+    expect(seqs).toBe("10001 11000 1000");
+  });
+
+  test("two processes that hear of the same events in another order do not end each other", async () => {
+    const before = await happens();
+    const first = await lastEvent();
+    listing = await publishedListing(world.db, world.cast.sol);
+    await watchListing(world.db, world.cast.bea, listing.id);
+    const seq = await happens();
+    const second = await lastEvent();
+    await sql`update events set published_at = null where id in (${first}, ${second})`.execute(world.db);
+    await sql`delete from sightings where seq in (${before}, ${seq})`.execute(world.db);
+    await using one = ours();
+    await using other = ours();
+    const flushed: Promise<void>[] = [];
+    await world.db.transaction().execute(async (trx) => {
+      await sql`select from events where id = ${first} for no key update`.execute(trx);
+      for (const [sightings, ids, told] of [
+        [one, [first, second], before],
+        [other, [second, first], seq],
+      ] as const) {
+        for (const id of ids) sightings.published(id, Date.now());
+        sightings.written(world.cast.bea.id, told, true);
+        flushed.push(sightings.flush());
+        await heldUp(flushed.length);
+      }
+    });
+    await Promise.all(flushed);
+    expect([await sightingOf(before), await sightingOf(seq)]).toMatchObject([{ live: true }, { live: true }]);
+  });
 });
