@@ -79,6 +79,7 @@ async function take(site: Site, [name, who, at, , act]: Shot, look: Look): Promi
   const viewport = look.startsWith("wide") ? WIDE : PHONE;
   const page = await site.visit(who, at, { viewport, colorScheme: look.endsWith("dark") ? "dark" : "light" });
   await act?.(page, site);
+  if (who && act !== goAway) await page.waitForSelector('#connection[data-state="live"]');
   await page.evaluate("document.fonts.ready");
   const file = path.join(FOLDER, `${name}-${look}.png`);
   await page.screenshot({ path: file });
