@@ -39,7 +39,7 @@ export function followLog() {
   }
 
   function say(count) {
-    button.ariaPressed = String(kept !== null);
+    button.dataset.paused = String(kept !== null);
     button.querySelector("span").textContent =
       kept === null ? "Pause" : count > 0 ? `Resume: ${count.toLocaleString(navigator.languages)} new` : "Resume";
   }

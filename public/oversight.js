@@ -1,5 +1,9 @@
-// What admins' pages load beside app.js: everybody else would carry it for nothing.
+// What the pages of admins load besides app.js.
+import { followHealth } from "./health.js";
 import { followLog, localTimes } from "./log.js";
 
 localTimes();
-if (window.htmx) followLog();
+if (window.htmx) {
+  followLog();
+  followHealth();
+}

@@ -13,7 +13,9 @@ const types: Record<string, string> = { ".js": "text/javascript", ".css": "text/
 const publicFolder = join(import.meta.dirname, "../public");
 const require = createRequire(import.meta.url);
 const fromPackages = [require.resolve("htmx.org/dist/htmx.min.js"), require.resolve("htmx-ext-sse/dist/sse.min.js")];
-const sheets = readdirSync(join(publicFolder, "css")).sort();
+const sheets = readdirSync(join(publicFolder, "css"))
+  .filter((name) => name !== "oversight.css")
+  .sort();
 const files = new Set(readdirSync(publicFolder).filter((name) => extname(name) in types));
 
 // What is made of several files. Everything else is a file of public/ as it stands.
@@ -29,6 +31,8 @@ const made: Record<string, () => string> = {
     withoutComments(
       [...new Set(["base.css", ...sheets])].map((sheet) => read(join(publicFolder, "css", sheet))).join(""),
     ),
+  // For admins alone, after the other.
+  "oversight.css": () => withoutComments(read(join(publicFolder, "css/oversight.css"))),
 };
 const version = fingerprint();
 const KEPT = "public, max-age=31536000, immutable";

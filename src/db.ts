@@ -172,6 +172,8 @@ export interface Database {
     taken_back: Given<number>;
     recalled_at: Date | null;
     created_at: Given<Date>;
+    /** When it last changed in any way: set by the database. */
+    moved_at: Given<Date>;
   };
   mutes: { user_id: number; listing_id: number; created_at: Given<Date> };
   pulses: {

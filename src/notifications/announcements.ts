@@ -141,6 +141,12 @@ export async function getAnnouncement(db: Db, id: number): Promise<Announcement>
   return toAnnouncement(row);
 }
 
+/** Those that have come further, or are in another state, since a time: the latest of them. */
+export async function readMoved(db: Db, since: Date, limit: number): Promise<Announcement[]> {
+  const moved = announcements(db).where("moved_at", ">", since);
+  return (await moved.orderBy("moved_at", "desc").limit(limit).execute()).map(toAnnouncement);
+}
+
 /** The one that an event tells of, if it does. */
 export async function findAnnouncementOf(db: Db, eventId: number): Promise<Announcement | null> {
   const row = await announcements(db).where("event_id", "=", eventId).executeTakeFirst();

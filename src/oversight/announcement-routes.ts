@@ -24,6 +24,8 @@ import { audiences, MOST_TEXT, MOST_TITLE, parseDraft, parseSending } from "./an
 
 const PAGE = 50;
 const PATH = "/oversight/announcements";
+// On a phone they lie below the form.
+const SENT = `${PATH}#announced`;
 const query = z.object({ before: z.coerce.number().int().positive().nullable().catch(null) });
 
 /** What admins announce to many: writing it, looking at it before it goes out, and stopping it or taking it back. */
@@ -50,7 +52,7 @@ export function addAnnouncementRoutes(router: Router, db: Kysely<Database>): voi
           await note(trx, req, "announcement_sent", { announcement: begun.id, to: draft.to, total: begun.total });
       });
       if (wantsFragment(req)) res.set("HX-Redirect", PATH).status(204).end();
-      else res.redirect(303, PATH);
+      else res.redirect(303, SENT);
     }),
   );
 
@@ -80,7 +82,7 @@ async function take(req: Request, res: Response, db: Kysely<Database>, { act, ac
     return sendAnnouncements(req, res, db, { notice: { tone: "warning", text: error.message } }, 409);
   }
   if (wantsFragment(req)) await sendOne(req, res, db, id);
-  else res.redirect(303, PATH);
+  else res.redirect(303, SENT);
 }
 
 function note(trx: Trx, req: Request, action: SecurityAction, details: Record<string, string | number>): Promise<void> {

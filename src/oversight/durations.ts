@@ -11,7 +11,8 @@ export function durationIn(locale: string): (ms: number) => string {
   return (ms) => {
     const known = Math.max(0, ms);
     const [unit, size, digits] = SIZES.findLast(([, length]) => known >= length) ?? SIZES[0];
-    const form = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits } as const;
-    return new Intl.NumberFormat(locale, form).format(known / size);
+    const value = known / size;
+    const form = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? digits : 0 } as const;
+    return new Intl.NumberFormat(locale, form).format(value);
   };
 }

@@ -54,6 +54,7 @@ async function answer(db: Db, event: LoggedEvent, person: string) {
   const people = (await findPeople(db, person)) ?? [];
   const [one] = people;
   if (people.length === 1 && one) return { answer: await explain(db, event, one), choices: [] };
-  const errors = person !== "" && !one ? { person: "Nobody is called that." } : {};
+  const many = people.length > 1 ? { person: "Several people are called that: choose one below." } : {};
+  const errors = person !== "" && !one ? { person: "Nobody is called that." } : many;
   return { answer: null, choices: people, errors };
 }

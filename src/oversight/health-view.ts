@@ -9,7 +9,8 @@ export async function healthView(db: Db) {
   const chart = chartOf(health.minutes, PROMISE.seconds);
   return (locale: string) => {
     const duration = durationIn(locale);
-    const shares = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+    // Never rounded up: 98.96 % is not what is promised.
+    const shares = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1, roundingMode: "floor" });
     return {
       health,
       chart,

@@ -1,7 +1,7 @@
 import type { Db } from "../db.ts";
 import { type LoggedEvent, readSince } from "../events/log.ts";
 import { peopleIn } from "../events/people.ts";
-import { type Announcement, findAnnouncementOf } from "../notifications/announcements.ts";
+import { type Announcement, findAnnouncementOf, readMoved } from "../notifications/announcements.ts";
 import { happenedIn } from "../notifications/kinds.ts";
 import { render } from "../views.ts";
 import { frame } from "./frames.ts";
@@ -10,6 +10,7 @@ import { reread } from "./market.ts";
 import type { Stream } from "./stream.ts";
 
 const MOST_AT_ONCE = 200;
+const MOST_MOVED = 10;
 // Far more than are read at once.
 const SHOWN = 4096;
 
@@ -35,17 +36,16 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
       const news = events.filter(({ id }) => shown[id % SHOWN] !== id);
       if (news.length > MOST_AT_ONCE) tell(reread);
       show(news);
+      const moved = await readMoved(db, since, MOST_MOVED);
+      if (moved.length > 0) tell((locale) => progressFragment(locale, moved));
     },
   };
 
   async function showProgress(eventId: number): Promise<void> {
     if (admins.size === 0) return;
-    // A page that is read again says the same.
+    // What cannot be read now is found by the sweep.
     const announcement = await findAnnouncementOf(db, eventId).catch(() => null);
-    if (!announcement) return;
-    for (const stream of admins) {
-      if (stream.opened) stream.connection.send("oversight", progressFrame(stream.locale, announcement));
-    }
+    if (announcement) tell((locale) => progressFragment(locale, [announcement]));
   }
 
   function show(events: LoggedEvent[]): void {
@@ -62,13 +62,14 @@ export function createOversight({ db }: Pick<HubParts, "db">, admins: Set<Stream
 }
 
 /**
- * What happened since a time, as the admins' log shows it; of more than is told one by one, that the page is to be read
- * again. @returns an empty string when there is nothing
+ * What happened since a time, as the admins' log shows it, and which announcements have moved on; of more than is told
+ * one by one, that the page is to be read again. @returns an empty string when there is nothing
  */
 export async function oversightSince(db: Db, locale: string, since: Date): Promise<string> {
   const events = await readSince(db, since, MOST_AT_ONCE + 1);
   if (events.length > MOST_AT_ONCE) return reread(locale);
-  return events.length > 0 ? oversightFragment(locale, events) : "";
+  const log = events.length > 0 ? oversightFragment(locale, events) : "";
+  return log + progressFragment(locale, await readMoved(db, since, MOST_MOVED));
 }
 
 /** Events as the admins' log shows them, each at its top. */
@@ -76,7 +77,7 @@ function oversightFragment(locale: string, events: LoggedEvent[]): string {
   return render("stream/oversight", locale, { events, happenedIn, peopleIn });
 }
 
-/** How far an announcement has come, for whoever has the page of them open. */
-function progressFrame(locale: string, announcement: Announcement): string {
-  return frame("oversight", render("stream/announcement", locale, { announcement }));
+/** How far announcements have come, for whoever has the page of them open. */
+function progressFragment(locale: string, announcements: Announcement[]): string {
+  return announcements.map((announcement) => render("stream/announcement", locale, { announcement })).join("");
 }

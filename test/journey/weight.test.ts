@@ -62,7 +62,7 @@ async function strangersPage() {
 }
 
 async function weightOf(page: Page, name: string): Promise<number> {
-  const address = await page.locator("link[rel=stylesheet]").getAttribute("href");
+  const address = await page.locator("link[rel=stylesheet]").first().getAttribute("href");
   const url = server.url + String(address).replace("stockbell.css", name);
   const answer = await fetch(url, { headers: { "Accept-Encoding": "br" } });
   await answer.arrayBuffer();

@@ -76,7 +76,7 @@ test.each([
     expect(await countOf()).toEqual(before);
 
     const [, token = ""] = /name="token" value="([^"]+)"/.exec(looked.text) ?? [];
-    expect((await send({ role, ...WORDS, token })).headers.location).toBe(PAGE);
+    expect((await send({ role, ...WORDS, token })).headers.location).toBe(`${PAGE}#announced`);
     const id = await latest();
     await runBatches(site.world);
     expect(await holders(site.db, id)).toEqual(wanted);
@@ -120,7 +120,7 @@ test("stopped after the first batch nobody else is told; resumed the others are,
   const id = await announced(site.db, site.world.cast.ada);
   await firstBatch(id);
   expect(await said(id)).toMatch(/^Sending: 500 of 1,\d+$/);
-  expect((await step(id, "stop")).headers.location).toBe(PAGE);
+  expect((await step(id, "stop")).headers.location).toBe(`${PAGE}#announced`);
   await runBatches(site.world);
   expect(await holders(site.db, id)).toHaveLength(500);
   expect(await said(id)).toMatch(/^Stopped: 500 of 1,\d+ have been told$/);
@@ -305,6 +305,25 @@ test("by hand and without JavaScript: written, looked at, changed, looked at aga
   await page.reload();
   expect(await row.textContent()).toContain(`Sent to ${count}`);
   expect(problems).toEqual([]);
+});
+
+test("a page that was rendered before a batch, and whose stream opens or polls after it, is shown how far it has come", async () => {
+  const id = await announced(site.db, site.world.cast.ada);
+  const since = new Date().toISOString();
+  await runBatches(site.world);
+  const tellsOf = ({ event, data }: { event: string; data: string }) =>
+    event === "oversight" && data.includes(`id="announcement-progress-${id}"`);
+  const stream = await server.stream(ada, `?lastEventId=0&since=${since}`);
+  expect((await stream.next(tellsOf)).data).toMatch(/data-state="sent"[^>]*hx-swap-oob="true"/);
+  const poll = (cookie: string, time: string) =>
+    get(site.app, `/stream/fallback?after=0&since=${time}`, cookie).then(({ text }) => text);
+  expect(await poll(ada, since)).toContain(`id="announcement-progress-${id}"`);
+  const bea = await signIn(site.app, site.world.cast.bea);
+  expect(await poll(bea, since)).not.toContain("announcement-progress");
+  await sql`alter table announcements disable trigger announcement_moves`.execute(site.db);
+  await sql`update announcements set moved_at = now() - interval '1 hour'`.execute(site.db);
+  await sql`alter table announcements enable trigger announcement_moves`.execute(site.db);
+  expect(await poll(ada, new Date().toISOString())).not.toContain("announcement-progress");
 });
 
 test("an open page follows how far it has come, and leaves alone what its admin is about to press", async () => {

@@ -232,7 +232,7 @@ test("who has waited for a day is listed: who, for whom, about what, since when;
   expect(next).toBeUndefined();
   const [, row = ""] = new RegExp(`data-enquiry="${old}">(.*?)</li>`, "s").exec(text) ?? [];
   expect(plain(row)).toMatch(
-    /Otto Olsen, Olsen Works .*waits for Rita Rossi, Rossi Supply · about Antimony &lt;pure&gt; .*Since /,
+    /Otto Olsen, Olsen Works .*Waits for Rita Rossi, Rossi Supply · about Antimony &lt;pure&gt; .*Since /,
   );
   expect(row).toContain(`href="/enquiries/${old}"`);
   expect((await get(site.app, `/enquiries/${old}`, ada)).status).toBe(200);

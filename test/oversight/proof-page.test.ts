@@ -62,7 +62,7 @@ test("before the first proof the page says so; two clicks are one job, and meanw
   await site.world.drain();
   const after = await page();
   expect(after).toContain("Nothing is different");
-  expect(after).toContain("2 events, 3 people told, 0 not judged.");
+  expect(after).toContain("2 events, 3 notifications, 0 not judged.");
   expect(after).not.toContain("It is being proven");
 });
 
@@ -128,7 +128,7 @@ test.each([true, false])(
     await lose(site.world.cast.otto);
     const { page, problems } = await atBrowser(server.url, site.world.cast.ada, { javaScriptEnabled });
     await page.goto("/oversight");
-    await page.getByRole("link", { name: "Isolation" }).click();
+    await page.getByRole("link", { name: "Proof" }).click();
     await page.waitForSelector('#proof[data-state="never"]');
     await page.getByRole("button", { name: "Prove it now" }).press("Enter");
     if (!javaScriptEnabled) await page.waitForSelector('#proof[data-state="running"]');
