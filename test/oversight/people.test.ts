@@ -123,14 +123,14 @@ describe("a person's page", () => {
     const cookie = await signIn(site.app, person);
     const html = await personsPage(person);
     expect(section(html, "facts")).toMatch(
-      new RegExp(`Vera Two .*Two &amp; Sons .*${person.email} .*Buyer .*Active .*Since .*Last signed in .*UTC`),
+      new RegExp(`Vera Two .*Two &amp; Sons .*${person.email} .*Buyer .*Active .*Account since .*Last signed in .*UTC`),
     );
     expect(section(html, "sessions")).toMatch(
       /Signed in 2 sessions .*A browser.*Firefox on Windows|Signed in 2 sessions .*Firefox on Windows.*A browser/,
     );
     expect(html).not.toContain(cookie.slice(14, 40));
     const nobody = await personsPage(await createPerson(site.db, { role: "buyer" }));
-    expect(section(nobody, "sessions")).toMatch(/Signed in 0 sessions .*Nowhere/);
+    expect(section(nobody, "sessions")).toMatch(/Signed in 0 sessions .*nowhere/);
     expect(nobody).not.toContain("/sessions/end");
   });
 

@@ -74,7 +74,7 @@ test("who has not seen it has it no longer, anywhere, and one less to read; who 
   await markRead(db, cast.rita.id, rita.lastSeq, true);
   expect(Object.values(await shown(cookie))).toEqual(Array(6).fill(true));
 
-  expect((await recall(second)).headers.location).toBe(PAGE);
+  expect((await recall(second)).headers.location).toBe(`${PAGE}#announced`);
   await runBatches(site.world);
   expect(Object.values(await shown(cookie))).toEqual(Array(6).fill(false));
   const after = await readHead(db, person.id);
