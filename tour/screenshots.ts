@@ -1,10 +1,8 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Page } from "playwright-core";
-import { findActiveUser } from "../src/accounts/users.ts";
-import { findListings } from "../src/marketplace/listings.ts";
-import { updateListing } from "../src/marketplace/publishing.ts";
 import { type Person, type Site, startSite } from "./site.ts";
+import { lower, trade } from "./trade.ts";
 
 const FOLDER = path.join(import.meta.dirname, "../docs/tour");
 const WIDE = { width: 1280, height: 800 };
@@ -36,26 +34,45 @@ const shots: Shot[] = [
   ["home-seller", "sol", "/", ["wide", "phone-dark"]],
   ["reserve", "sol", "/listings/1", ["wide-dark"], openReserve],
   ["enquiries", "sol", "/enquiries", ["phone"]],
-  ["oversight", "ada", "/oversight", ["wide", "phone-dark"]],
-  ["person", "ada", "/oversight/people/4", ["wide"], openSuspension],
-  ["people", "ada", "/oversight/people", ["phone-dark"]],
   ["not-found", "bea", "/listings/999999", ["phone-dark"]],
   ["interrupted", "bea", "/listings", ["wide"], goAway],
+];
+
+/** What Ada sees of a site on which people have traded for a while. */
+const overseen: Shot[] = [
+  ["oversight", "ada", "/oversight", ["wide", "phone-dark"], showHealth],
+  ["health", "ada", "/oversight/health", ["wide"], showHealth],
+  ["health", "ada", "/oversight/health", ["phone"], showCharts],
+  ["event", "ada", "/oversight?kind=listing_reserved", ["wide-dark"], explain],
+  ["person", "ada", "/oversight/people/4", ["wide"], openSuspension],
+  ["people", "ada", "/oversight/people", ["phone-dark"]],
+  ["preview", "ada", "/oversight/announcements", ["wide"], writeAnnouncement],
+  ["announcements", "ada", "/oversight/announcements", ["phone"], announce],
+  ["announced", "bea", "/notifications?kind=announcement", ["phone-dark"], openFirst],
+  ["proof", "ada", "/oversight/proof", ["wide"], prove],
 ];
 
 /** Takes every picture of docs/tour.md anew. */
 async function main(): Promise<void> {
   await rm(FOLDER, { recursive: true, force: true });
   await mkdir(FOLDER, { recursive: true });
+  const bytes = [...(await takeAll(shots)), ...(await takeAll(overseen, trade))];
+  const all = bytes.reduce((sum, size) => sum + size, 0);
+  console.log(`${bytes.length} pictures, ${(all / 1e6).toFixed(2)} MB`);
+  if (all > MOST_BYTES) throw new Error("That is more than 3 MB.");
+}
+
+/** Takes pictures of a site of their own. @param before what happens there first */
+async function takeAll(all: Shot[], before?: (site: Site) => Promise<void>): Promise<number[]> {
   const site = await startSite();
-  let bytes = 0;
+  const bytes: number[] = [];
   try {
-    for (const shot of shots) for (const look of shot[3]) bytes += await take(site, shot, look);
+    await before?.(site);
+    for (const shot of all) for (const look of shot[3]) bytes.push(await take(site, shot, look));
   } finally {
     await site.stop();
   }
-  console.log(`${shots.flatMap(([, , , looks]) => looks).length} pictures, ${(bytes / 1e6).toFixed(2)} MB`);
-  if (bytes > MOST_BYTES) throw new Error("That is more than 3 MB.");
+  return bytes;
 }
 
 async function take(site: Site, [name, who, at, , act]: Shot, look: Look): Promise<number> {
@@ -78,16 +95,7 @@ async function refused(page: Page): Promise<void> {
 /** The seller lowers a price while somebody looks on. @param beginning of the listing's title */
 function cheaper(beginning: string) {
   return async (page: Page, { db }: Site): Promise<void> => {
-    const { id, sellerId } = await db
-      .selectFrom("listings")
-      .select(["id", "seller_id as sellerId"])
-      .where("title", "like", `${beginning}%`)
-      .executeTakeFirstOrThrow();
-    const [[listing], seller] = [await findListings(db, [id]), await findActiveUser(db, sellerId)];
-    if (!seller || !listing) throw new Error("The demo has changed.");
-    const { title, description, category, quantity, unit, currency, location } = listing;
-    const said = { title, description, category, quantity, unit, currency, location };
-    await updateListing(db, seller, listing, { ...said, priceMinor: Math.round(listing.priceMinor * 0.97) });
+    const { id } = await lower(db, beginning);
     await page.waitForSelector("#toasts .toast");
     await page.waitForSelector(`#card-${id} .was`);
   };
@@ -104,7 +112,54 @@ async function openReserve(page: Page): Promise<void> {
 
 async function openSuspension(page: Page): Promise<void> {
   await page.getByText("Suspend…").click();
-  await page.getByLabel("Reason").fill("Sells what is not there: three buyers wrote of it");
+  await page.locator("#suspension-reason").fill("Sells what is not there: three buyers wrote of it");
+}
+
+/** The figures as the next push brings them. */
+async function showHealth(page: Page): Promise<void> {
+  const version = await page.getAttribute("[data-version]", "data-version");
+  await page.waitForSelector(`[data-version]:not([data-version="${version}"])`);
+}
+
+async function showCharts(page: Page): Promise<void> {
+  await showHealth(page);
+  await page.evaluate("document.querySelector('#speed-title').scrollIntoView()");
+}
+
+async function explain(page: Page): Promise<void> {
+  await page.locator("#events .log-what a").first().click();
+  await page.getByLabel("Person").fill("rita");
+  await page.getByRole("button", { name: "Explain" }).click();
+  await page.waitForSelector("#explanation");
+  await page.evaluate("scrollTo(0, 0)");
+}
+
+async function writeAnnouncement(page: Page): Promise<void> {
+  await page.getByLabel("All buyers").check();
+  await page.getByLabel("Title").fill("A break on Sunday");
+  await page
+    .getByLabel("Text")
+    .fill("On Sunday from eight to nine nothing can be reserved.\nWhat is reserved stays so.");
+  await page.getByRole("button", { name: "Look at it first" }).click();
+  await page.waitForSelector("[data-recipients]");
+}
+
+async function announce(page: Page): Promise<void> {
+  await writeAnnouncement(page);
+  await page.getByRole("button", { name: /^Send to/ }).click();
+  await page.waitForSelector('.row-progress[data-state="sent"]');
+  await page.locator("summary", { hasText: "Take back" }).click();
+  await page.locator("#announced").scrollIntoViewIfNeeded();
+}
+
+async function openFirst(page: Page): Promise<void> {
+  await page.locator(".inbox-link").first().click();
+  await page.getByRole("heading", { name: "Announcement", exact: true }).waitFor();
+}
+
+async function prove(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Prove it now" }).click();
+  await page.waitForSelector('#proof[data-state="same"]');
 }
 
 /** Nothing answers any more: for the last picture. */

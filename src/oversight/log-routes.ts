@@ -5,7 +5,6 @@ import type { Database, Db } from "../db.ts";
 import { InvalidError } from "../errors.ts";
 import { peopleIn } from "../events/people.ts";
 import { happenedIn, kinds } from "../notifications/kinds.ts";
-import { countFailedJobs } from "../queue.ts";
 import { localeOf, sendPage } from "../views.ts";
 import { healthView } from "./health-view.ts";
 import { type Found, findPeople, findTitled, readLog } from "./log.ts";
@@ -31,7 +30,6 @@ export function addLogRoutes(router: Router, db: Kysely<Database>): void {
       values: req.query,
       events,
       next: found.length > PAGE ? (events.at(-1)?.id ?? null) : null,
-      failed: await countFailedJobs(db),
       fares: (await healthView(db))(localeOf(req)),
       kinds: Object.entries(kinds).map(([value, { happened }]) => ({ value, text: happened })),
       to: (change: Partial<LogFilter>) => logAddress({ ...filter, before: null, ...change }),

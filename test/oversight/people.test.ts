@@ -130,7 +130,7 @@ describe("a person's page", () => {
     );
     expect(html).not.toContain(cookie.slice(14, 40));
     const nobody = await personsPage(await createPerson(site.db, { role: "buyer" }));
-    expect(section(nobody, "sessions")).toMatch(/Signed in 0 sessions .*nowhere/);
+    expect(section(nobody, "sessions")).toMatch(/Signed in 0 sessions .*signed in nowhere/);
     expect(nobody).not.toContain("/sessions/end");
   });
 
