@@ -52,10 +52,10 @@ export async function startWeb({ config, bus, log }: Parts): Promise<Web> {
   const reads = createReads(db);
   const hub = new Hub({ db, bus, log, metrics, cards, talks: conversationReads(db), reads });
   await hub.start();
-  const pulse = startPulse({ db, log, bus, release: config.release }, "web", metrics);
-  const stopPushing = pushHealth(hub, db, log);
   const server = createServer(LIMITS, createApp({ config, pool, db, bus, hub, log, metrics, cards, reads }));
   await listen(server, config);
+  const pulse = startPulse({ db, log, bus, release: config.release }, "web", metrics);
+  const stopPushing = pushHealth(hub, db, log);
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.host ?? "localhost"}:${port}`;
   log.info({ url }, "the web process listens");

@@ -15,7 +15,7 @@ export async function healthView(db: Db) {
       health,
       chart,
       promise: PROMISE,
-      version: Date.now(),
+      version: health.at.getTime(),
       duration,
       share: (of: number) => shares.format(of),
       /** A time in seconds, in words. */

@@ -31,7 +31,7 @@ export type Process = {
 
 /** How everything fares now, over the last hour, and of the promise over the last day; times in seconds. */
 export async function readHealth(db: Db) {
-  const [rows, processes, day, queue] = await Promise.all([
+  const [rows, processes, day, { at, ...queue }] = await Promise.all([
     readHour(db),
     readProcesses(db),
     readDay(db),
@@ -41,6 +41,8 @@ export async function readHealth(db: Db) {
   const living = processes.filter(({ silent }) => !silent);
   const sum = (of: (row: Row) => number) => recent.reduce((all, row) => all + of(row), 0);
   return {
+    /** When this was so, by the database's clock: whichever process has read it, later is later. */
+    at,
     minutes: byMinute(rows),
     written: quantilesOf(addUp(recent.map(({ written }) => written))),
     shown: quantilesOf(addUp(recent.map(({ shown }) => shown))),
@@ -92,9 +94,12 @@ async function readDay(db: Db): Promise<{ shown: number; inTime: number }> {
   return rows[0] ?? { shown: 0, inTime: 0 };
 }
 
+/** What waits to be done: `oldest` for how many seconds; and of how many events nobody has been told yet. */
+type Queue = { waiting: number; failed: number; oldest: number | null; undelivered: number };
+
 async function readQueue(db: Db) {
-  const { rows } = await sql<{ waiting: number; failed: number; oldest: number | null; undelivered: number }>`
-    select
+  const { rows } = await sql<Queue & { at: Date }>`
+    select now() as at,
       count(*) filter (where due) as waiting,
       count(*) filter (where attempts >= max_attempts and locked_at is null) as failed,
       extract(epoch from now() - min(run_at) filter (where due))::float8 as oldest,
@@ -102,7 +107,7 @@ async function readQueue(db: Db) {
     from graphile_worker.jobs
     cross join lateral (select locked_at is null and attempts < max_attempts and run_at <= now() as due) state
   `.execute(db);
-  return rows[0] ?? { waiting: 0, failed: 0, oldest: null, undelivered: 0 };
+  return rows[0] as Queue & { at: Date };
 }
 
 function byMinute(rows: Row[]): Minute[] {

@@ -15,6 +15,11 @@ const moment = z
   .pipe(z.string().regex(/^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?)?$/, "Enter a day and a time."))
   .refine((typed) => typed === "" || isThere(typed), "There is no such day.");
 
+const zone = z
+  .string()
+  .catch("UTC")
+  .transform((given) => canonicalZone(given) ?? "UTC");
+
 const form = z
   .object({
     kind: z.union([z.enum(Object.keys(kinds) as [EventKind, ...EventKind[]]), z.literal("")]).catch(""),
@@ -22,10 +27,7 @@ const form = z
     listing: text,
     from: moment,
     to: moment,
-    zone: z
-      .string()
-      .optional()
-      .transform((given) => canonicalZone(given ?? "UTC") ?? "UTC"),
+    zone,
     before: z.coerce.number().int().positive().nullable().catch(null),
   })
   .refine(({ from, to }) => !from || !to || from < to, { path: ["to"], error: "Enter a time after the first." });
@@ -45,6 +47,11 @@ function isThere(moment: string): boolean {
 /** @throws InvalidError with a message for each field that is wrong */
 export function parseLogFilter(query: unknown): LogFilter {
   return parseForm(form, query);
+}
+
+/** The zone of what was typed, also where something else of it is wrong. */
+export function zoneOf(query: { zone?: unknown }): string {
+  return zone.parse(query.zone);
 }
 
 /** The address of a view of the log. */

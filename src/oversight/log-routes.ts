@@ -8,10 +8,10 @@ import { happenedIn, kinds } from "../notifications/kinds.ts";
 import { localeOf, sendPage } from "../views.ts";
 import { healthView } from "./health-view.ts";
 import { type Found, findPeople, findTitled, readLog } from "./log.ts";
-import { type LogFilter, logAddress, parseLogFilter } from "./log-filter.ts";
+import { type LogFilter, logAddress, parseLogFilter, zoneOf } from "./log-filter.ts";
 
 const PAGE = 50;
-const NOTHING = { kind: "", person: "", listing: "", from: "", to: "", zone: "UTC", before: null } as const;
+const NOTHING = { kind: "", person: "", listing: "", from: "", to: "", before: null } as const;
 
 /** The event log, newest first, as it happens: narrowed to a kind, a person, a listing or a time. */
 export function addLogRoutes(router: Router, db: Kysely<Database>): void {
@@ -47,7 +47,7 @@ function filterOf(req: Request, res: Response): LogFilter {
   } catch (error) {
     if (!(error instanceof InvalidError)) throw error;
     res.locals.errors = error.fields;
-    return NOTHING;
+    return { ...NOTHING, zone: zoneOf(req.query) };
   }
 }
 

@@ -1,4 +1,4 @@
-import express, { type Request, type RequestHandler, type Response, Router } from "express";
+import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Kysely } from "kysely";
 import { allow, ownListenersOnly, ownRequestsOnly, viewerOf } from "../access.ts";
 import type { ReadSession } from "../accounts/session-reader.ts";
@@ -8,6 +8,7 @@ import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { localeOf } from "../views.ts";
+import { beaconForm, readBeacon } from "./beacon.ts";
 import { note, sendMarks, writeNotices } from "./catch-up.ts";
 import { Connection, STREAM_HEAD, type StreamEnd } from "./connection.ts";
 import { cursorOf, type Standing, sinceOf } from "./cursor.ts";
@@ -33,13 +34,6 @@ type Parts = {
 
 const helloFrame = framed("hello");
 
-const beacons = express.urlencoded({ extended: false, limit: "4kb", parameterLimit: 2 });
-const BEACONS = [
-  ["shown", false],
-  ["late", true],
-] as const;
-const PAINTED = /\b(\d{1,15}):(\d{1,7})\b/g;
-
 type Joined = { person: Person; stream: Stream };
 
 /**
@@ -54,7 +48,9 @@ export function streamRoutes(parts: Parts, session: RequestHandler[]): Router {
     openStream(parts, openings, req, res),
   );
   const own = ownRequestsOnly(parts.config.appOrigin);
-  router.post("/stream/shown", own, beacons, ...session, allow("signed-in"), (req, res) => noteShown(parts, req, res));
+  router.post("/stream/shown", own, beaconForm, ...session, allow("signed-in"), (req, res) =>
+    noteShown(parts, req, res),
+  );
   router.get("/stream/fallback", ours, ...session, allow("signed-in"), (req, res) => answerPoll(parts, req, res));
   return router;
 }
@@ -169,14 +165,9 @@ function busy({ metrics }: Parts, res: Response, status = 503): void {
     .end();
 }
 
-/** What a browser has painted since it last said so: "12:340 13:20", numbers with how many ms ago; `late` those that waited. */
 function noteShown({ hub }: Parts, req: Request, res: Response): void {
   const { id } = viewerOf(req);
-  for (const [name, late] of BEACONS) {
-    for (const [, seq, ago] of String(req.body?.[name] ?? "").matchAll(PAINTED)) {
-      hub.sightings.shown(id, Number(seq), { ago: Number(ago), late });
-    }
-  }
+  for (const { seq, ...painted } of readBeacon(req)) hub.sightings.shown(id, seq, painted);
   res.status(204).end();
 }
 

@@ -111,6 +111,16 @@ test("an odd time is said to be wrong beside its field, and what was typed stays
   }
 });
 
+test("the zone of what was typed stays when something of it is wrong, so that it means the same once it is put right", async () => {
+  const zoneAfter = async (query: string) => {
+    const { status, text } = await get(site.app, `/oversight?from=2026-02-02T10:00&to=2026-02-01T10:00${query}`, ada);
+    return [status, /name="zone" value="([^"]*)"/.exec(text)?.[1]];
+  };
+  expect(await zoneAfter("&zone=Asia/Tokyo")).toEqual([422, "Asia/Tokyo"]);
+  expect(await zoneAfter("&zone=Mars/Crater")).toEqual([422, "UTC"]);
+  expect(await zoneAfter("")).toEqual([422, "UTC"]);
+});
+
 test("page after page leads through the whole history, with nothing left out and nothing twice", async () => {
   const { db } = site;
   await sql`
