@@ -16,6 +16,7 @@ const ROOT = path.join(import.meta.dirname, "..");
 const inRoot = (file: string) => path.join(ROOT, file);
 const read = (file: string) => JSON.parse(readFileSync(inRoot(file), "utf8"));
 type Locked = { version: string; dev?: true; integrity?: string; hasInstallScript?: true };
+type Part = { name: string; version: string; licenses?: unknown[] };
 
 const manifest: Record<string, Record<string, string>> = read("package.json");
 const locked = Object.entries(read("package-lock.json").packages as Record<string, Locked>).filter(([at]) => at !== "");
@@ -70,6 +71,25 @@ describe("P-14: the packages", () => {
     for (const file of files) expect((await fetch(`${web.url}${file}`)).status, file).toBe(200);
     expect([(await web.stop()).code, (await worker.stop()).code]).toEqual([0, 0]);
     await database.drop();
+  });
+
+  test("S-21: stand in a list of parts, with version and licence, and none of them is for development alone", async () => {
+    const { stdout } = await run("npm", ["run", "--silent", "sbom"], { cwd: ROOT, maxBuffer: 20_000_000 });
+    const { bomFormat, components }: { bomFormat: string; components: Part[] } = JSON.parse(stdout);
+    expect(bomFormat).toBe("CycloneDX");
+    const parts = new Map(components.map((part) => [`${part.name} ${part.version}`, part]));
+    const known = new Set(needed.map(([at, { version }]) => `${at.split("node_modules/").at(-1)} ${version}`));
+    for (const [name, { licenses }] of parts)
+      expect([name, known.has(name), licenses?.length]).toEqual([name, true, 1]);
+    for (const asked of Object.entries(manifest.dependencies ?? {}))
+      expect([...parts.keys()]).toContain(asked.join(" "));
+    for (const spared of ["vitest", "typescript"]) expect(components.map(({ name }) => name)).not.toContain(spared);
+  });
+
+  test("S-21: are brought up to date by a bot that lets a version grow old first", () => {
+    const settings = readFileSync(inRoot(".github/dependabot.yml"), "utf8");
+    expect(settings).toMatch(/package-ecosystem: npm\n/);
+    expect(Number(/cooldown:\n\s+default-days: (\d+)/.exec(settings)?.[1])).toBeGreaterThanOrEqual(7);
   });
 
   test("bring the browser's files, byte for byte", async () => {
