@@ -16,8 +16,6 @@ const ROOT = path.join(import.meta.dirname, "..");
 const inRoot = (file: string) => path.join(ROOT, file);
 const read = (file: string) => JSON.parse(readFileSync(inRoot(file), "utf8"));
 type Locked = { version: string; dev?: true; integrity?: string; hasInstallScript?: true };
-type Part = { name: string; version: string };
-
 const manifest: Record<string, Record<string, string>> = read("package.json");
 const locked = Object.entries(read("package-lock.json").packages as Record<string, Locked>).filter(([at]) => at !== "");
 const needed = locked.filter(([, { dev }]) => !dev);
@@ -71,18 +69,6 @@ describe("P-14: the packages", () => {
     for (const file of files) expect((await fetch(`${web.url}${file}`)).status, file).toBe(200);
     expect([(await web.stop()).code, (await worker.stop()).code]).toEqual([0, 0]);
     await database.drop();
-  });
-
-  test("S-21: stand in a list of parts, by version, and none of them is for development alone", async () => {
-    const { stdout } = await run("npm", ["run", "--silent", "sbom"], { cwd: ROOT, maxBuffer: 20_000_000 });
-    const { bomFormat, components }: { bomFormat: string; components: Part[] } = JSON.parse(stdout);
-    expect(bomFormat).toBe("CycloneDX");
-    const parts = new Map(components.map((part) => [`${part.name} ${part.version}`, part]));
-    const known = new Set(needed.map(([at, { version }]) => `${at.split("node_modules/").at(-1)} ${version}`));
-    for (const name of parts.keys()) expect([...known]).toContain(name);
-    for (const asked of Object.entries(manifest.dependencies ?? {}))
-      expect([...parts.keys()]).toContain(asked.join(" "));
-    for (const spared of ["vitest", "typescript"]) expect(components.map(({ name }) => name)).not.toContain(spared);
   });
 
   test("S-21: are brought up to date by a bot that lets a version grow old first", () => {
