@@ -46,7 +46,7 @@ export default defineConfig({
           name: "all",
           include: ["test/**/*.test.ts"],
           exclude: ["test/measured/**"],
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 0 },
         },
       },
