@@ -10,7 +10,7 @@ import { type Member, signedInCrowd } from "./crowd.ts";
 import { openRaw } from "./raw.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { percentile, randomOf, report, SEED, sized } from "./sizes.ts";
-import { openThreads, reckon, startTraffic } from "./traffic.ts";
+import { letWriteOften, openThreads, reckon, startTraffic } from "./traffic.ts";
 
 const STREAMS = sized(2000, 60);
 const PER_SECOND = sized(20, 8);
@@ -29,6 +29,7 @@ beforeAll(async () => {
   serving = [...fleet.webs];
   people = await signedInCrowd(fleet.world, STREAMS);
   threads = await openThreads(fleet.world, people.slice(0, 200));
+  await letWriteOften(fleet.world);
   await fleet.allDelivered(60_000);
   sol = await fleet.signIn(anyWeb(), fleet.world.cast.sol);
   readers = [];

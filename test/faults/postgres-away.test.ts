@@ -8,7 +8,7 @@ import { type Member, signedInCrowd } from "./crowd.ts";
 import { type OwnPostgres, startOwnPostgres } from "./postgres.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { report, sized } from "./sizes.ts";
-import { acceptedAgain, openThreads, reckon, startTraffic } from "./traffic.ts";
+import { acceptedAgain, letWriteOften, openThreads, reckon, startTraffic } from "./traffic.ts";
 
 const PEOPLE = sized(100, 20);
 const PER_SECOND = sized(20, 10);
@@ -29,6 +29,7 @@ beforeAll(async () => {
   for (const { pid, exited } of [...fleet.webs, ...fleet.workers]) exited.then(() => exits.push(`process ${pid}`));
   people = await signedInCrowd(world, PEOPLE);
   const threads = await openThreads(world, people);
+  await letWriteOften(world);
   await fleet.allDelivered();
   readers = people.map(({ cookie }, at) => openReader(() => webAt(at), cookie));
   await until(() => readers.every((reader) => reader.state() === "live"));

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { sql } from "kysely";
 import { enquire } from "../../src/marketplace/enquiries.ts";
 import { publishedListing } from "../cast.ts";
 import type { World } from "../world.ts";
@@ -21,6 +22,20 @@ export async function openThreads(world: World, buyers: { id: number }[]): Promi
     threads.push(await enquire(db, { id, role: "buyer", name: `Buyer ${id}` }, listing.id, "Is it there?"));
   }
   return threads;
+}
+
+/** Nobody is told from now on that they write too often: the traffic of a test is all one person's. */
+export async function letWriteOften({ db }: World): Promise<void> {
+  await sql`
+    create function write_often() returns trigger language plpgsql as $$
+    begin
+      if new.key like 'writing %' then new.level := 0; end if;
+      return new;
+    end $$`.execute(db);
+  await sql`
+    create trigger write_often before insert or update on throttles for each row execute function write_often()`.execute(
+    db,
+  );
 }
 
 /**
