@@ -184,9 +184,10 @@ test("a person who tells of thousands keeps nobody else from being noted", async
 
 describe("with a database that others hold up", () => {
   // What the server's own hubs have to note is not to be held up as well.
-  beforeEach(async () => {
+  const hubsHaveNoted = async () => {
     for (const hub of server.hubs) await hub.sightings.flush();
-  });
+  };
+  beforeEach(hubsHaveNoted);
   const ours = () => {
     const sightings = createSightings({ ...world, metrics: createMetrics() });
     return { ...sightings, [Symbol.asyncDispose]: sightings.stop };
@@ -235,6 +236,7 @@ describe("with a database that others hold up", () => {
     await watchListing(world.db, world.cast.bea, listing.id);
     const seq = await happens();
     const second = await lastEvent();
+    await hubsHaveNoted();
     await sql`update events set published_at = null where id in (${first}, ${second})`.execute(world.db);
     await sql`delete from sightings where seq in (${before}, ${seq})`.execute(world.db);
     await using one = ours();
