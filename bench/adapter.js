@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { Redis } from "ioredis";
 import pg from "pg";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -33,11 +32,16 @@ export default {
     await populate(postgres.url, ctx.n);
     await writeFile(addressFile(ctx), postgres.url);
     const env = { PORT: String(ctx.port), DATABASE_URL: postgres.url, REDIS_URL: ctx.redisUrl, SESSION_SECRET: SECRET };
-    const web = launch(ctx.serverCpu, process.execPath, ["--max-semi-space-size=16", "src/web.ts"], {
-      cwd: ROOT,
-      env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
-      log: "stockbell",
-    });
+    const web = launch(
+      ctx.serverCpu,
+      process.execPath,
+      ["--max-semi-space-size=16", "--initial-old-space-size=192", "src/web.ts"],
+      {
+        cwd: ROOT,
+        env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
+        log: "stockbell",
+      },
+    );
     async function stop() {
       await stopProc(web, "SIGKILL");
       await postgres.stop();
@@ -63,12 +67,14 @@ export default {
   },
 
   async publisher(ctx) {
-    const redis = new Redis(ctx.redisUrl, { enableAutoPipelining: true });
-    await redis.ping();
+    const { createBus } = await import("../src/bus.ts");
+    const { createLog } = await import("../src/log.ts");
     const { writeNews } = await import("../src/notifications/messages.ts");
+    const settings = { redisUrl: ctx.redisUrl, redisCa: undefined, unverifiedTls: [] };
+    const bus = createBus(settings, createLog("bench", "silent"));
+    await bus.subscribe("bench");
     const database = new pg.Client(await readFile(addressFile(ctx), "utf8"));
     await database.connect();
-    const say = (channel, body) => void redis.publish(`stockbell:${channel}`, body).catch(() => {});
     const numbers = new Map();
     let events = 0;
     let gathered = { moment: "", rings: [] };
@@ -76,7 +82,8 @@ export default {
     function happen(mark, rings = [], listingId = null) {
       events += 1;
       const told = rings.map((ring) => ({ eventId: events, reason: "watching", ...ring }));
-      for (const body of writeNews(eventAbout(events, mark, listingId), told)) say("events", body);
+      const news = writeNews(eventAbout(events, mark, listingId), told);
+      bus.publish(news.map((body) => ({ channel: "events", body }))).catch(() => {});
     }
 
     function ringFor(user) {
@@ -103,7 +110,7 @@ export default {
         happen(markIn(html), [], LISTING);
       },
       async close() {
-        await redis.quit();
+        await bus.close();
         await database.end();
       },
     };

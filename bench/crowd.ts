@@ -13,7 +13,7 @@ export type Ask =
 
 type Ear = Seat & { open: boolean; last: number; rest: string; socket: Socket };
 
-const TOAST = /\nid:(\d+)\n|@(\d{10,})@|datetime="([^"]+)"/g;
+const TOAST = /\nid:(\d+)\n|@(\d+)@|datetime="([^"]+)"/g;
 const TOASTS = ["event:toast", "event: toast"].map((name) => Buffer.from(name));
 // The clock of the events, which is the machine's, beside the one that processes share.
 const WALL_US = Date.now() * 1000 - nowUs();

@@ -83,7 +83,7 @@ async function deliver(crowd: Crowd, pid: number, count: number, tell: () => Pro
   return { p50, p99, last: max, cpu, lost: count - received };
 }
 
-function createTelling({ bell }: Stage, kind: Kind) {
+function createTelling({ bell, bus }: Stage, kind: Kind) {
   const numbers = new Map<number, number>();
   let events = 0;
 
@@ -100,26 +100,24 @@ function createTelling({ bell }: Stage, kind: Kind) {
       ...{ enquiryId: null, occurredAt: new Date(), deliveredAt: null },
     } as unknown as LoggedEvent;
   };
-  const say = (channel: string, body: string) => void bell.publish(channel, body).catch(() => {});
+  const sayRaw = (userId: number) => void bell.publish(`raw:${userId}`, rawToast()).catch(() => {});
 
   const sayNews = (userIds: number[]) => {
     const event = happen();
-    for (const body of writeNews(
-      event,
-      userIds.map((id) => ringFor(id, event.id)),
-    ))
-      say("stockbell:events", body);
+    const rings = userIds.map((id) => ringFor(id, event.id));
+    // One that could not be rung is missing at the end.
+    bus.publish(writeNews(event, rings).map((body) => ({ channel: "events", body }))).catch(() => {});
   };
 
   return {
     one(userId: number): void {
-      if (kind === "raw") say(`raw:${userId}`, rawToast());
+      if (kind === "raw") sayRaw(userId);
       else sayNews([userId]);
     },
     all(people: number): void {
       const userIds = Array.from({ length: people }, (_, n) => n + 1);
       if (kind === "web") sayNews(userIds);
-      else for (const userId of userIds) say(`raw:${userId}`, rawToast());
+      else for (const userId of userIds) sayRaw(userId);
     },
   };
 }

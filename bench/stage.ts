@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import pg from "pg";
+import { createBus } from "../src/bus.ts";
 import { startPostgres } from "../src/embedded.ts";
+import { createLog } from "../src/log.ts";
 import { migrate } from "../src/migrate.ts";
 import { freePort, startProcess, type TestProcess } from "../test/processes.ts";
 import { startRedis } from "../test/redis.ts";
@@ -14,7 +16,7 @@ import type { Ask, Report, Seat } from "./crowd.ts";
 
 const SECRET = "of the benchmark alone: it signs nothing else";
 // As the Procfile has it.
-const WEB_OPTIONS = "--max-semi-space-size=16";
+const WEB_FLAGS = ["--max-semi-space-size=16", "--initial-old-space-size=192"];
 
 export type Stage = Awaited<ReturnType<typeof startStage>>;
 export type Crowd = Awaited<ReturnType<typeof startCrowd>>;
@@ -33,20 +35,22 @@ export async function startStage(people: number) {
   await populate(pool, people);
   const postgresPid = Number((await readFile(join(folder, "postgres", "postmaster.pid"), "utf8")).split("\n")[0]);
   const bell = new Redis(redis.url, { enableAutoPipelining: true });
+  // As a worker has it.
+  const bus = createBus({ redisUrl: redis.url, redisCa: undefined, unverifiedTls: [] }, createLog("bench", "silent"));
   const common = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, SESSION_SECRET: SECRET };
 
-  async function start(file: string, env: Record<string, string>): Promise<Server> {
+  async function start(file: string, env: Record<string, string>, flags: string[] = []): Promise<Server> {
     const port = Number(env.PORT ?? (await freePort()));
-    const server = await startProcess(file, { env: { ...common, PORT: String(port), ...env } });
+    const server = await startProcess(file, { flags, env: { ...common, PORT: String(port), ...env } });
     running.push(server);
     await server.waitForLog(/listens|takes jobs/, 30_000);
     return { ...server, port };
   }
 
   return {
-    ...{ pool, bell, postgresPid },
+    ...{ pool, bell, bus, postgresPid },
     web: (port?: number) =>
-      start("src/web.ts", { NODE_OPTIONS: WEB_OPTIONS, STREAM_MAX: "100000", ...(port ? { PORT: String(port) } : {}) }),
+      start("src/web.ts", { STREAM_MAX: "100000", ...(port ? { PORT: String(port) } : {}) }, WEB_FLAGS),
     worker: () => start("src/worker.ts", {}),
     raw: () => start("bench/raw.ts", {}),
     /** Everybody's seat on a server, from the first to the last of these users. */
@@ -56,6 +60,7 @@ export async function startStage(people: number) {
       await Promise.all(running.map((server) => server.stop("SIGKILL")));
       await pool.end();
       bell.disconnect();
+      await bus.close();
       await postgres.stop();
       await redis.stop();
       await rm(folder, { recursive: true, force: true });

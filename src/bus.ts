@@ -3,10 +3,9 @@ import { EventEmitter } from "node:events";
 import type { Config } from "./config.ts";
 import { HEARING_PACE, type HearingPace, startHearing } from "./hearing.ts";
 import type { Log } from "./log.ts";
+import { type BusMessage, bundled, channelsOf, inOneTurn, unbundled } from "./one-turn.ts";
 import { connectRedis } from "./redis.ts";
 import { together } from "./together.ts";
-
-type BusMessage = { channel: string; body: string };
 
 /**
  * The doorbell between processes. It may lose, double or reorder: Postgres is the truth, and whoever listens checks
@@ -98,7 +97,7 @@ function createRedisBus(url: string, config: Settings, log: Log, pace: HearingPa
   subscriber.on("message", (spaced: string, body: string) => {
     const channel = spaced.slice(space.length);
     if (channel === own) hearing.hear(body);
-    else emitter.emit("message", channel, body);
+    else for (const message of unbundled({ channel, body })) emitter.emit("message", message.channel, message.body);
   });
   // Whoever has left meanwhile is not subscribed to behind their back.
   const subscribeTogether = together(async (asked: string[]) => {
@@ -118,19 +117,20 @@ function createRedisBus(url: string, config: Settings, log: Log, pace: HearingPa
     get roundTripMs() {
       return hearing.roundTripMs;
     },
-    async publish(messages) {
+    publish: inOneTurn(async (messages) => {
       if (publisher.status !== "ready") throw new Error("Redis is away");
       const pipeline = publisher.pipeline();
-      for (const { channel, body } of messages) pipeline.publish(space + channel, body);
+      for (const { channel, body } of bundled(messages)) pipeline.publish(space + channel, body);
       const results = await pipeline.exec();
       const failure = results?.find(([error]) => error)?.[0];
       if (!failure) return;
       speakAnew();
       throw failure;
-    },
+    }),
     async subscribe(channel) {
-      channels.add(channel);
-      if (subscriber.status === "ready") await subscribeTogether(channel).catch(() => hearAnew());
+      const wanted = channelsOf(channel);
+      for (const one of wanted) channels.add(one);
+      if (subscriber.status === "ready") await Promise.all(wanted.map(subscribeTogether)).catch(() => hearAnew());
     },
     unsubscribe(channel) {
       channels.delete(channel);
