@@ -54,6 +54,7 @@ export function localeOf(req: { headers: Request["headers"] }): string {
   return "en-GB";
 }
 
+const MINUTE = 60_000;
 const formats = new Map<string, Format>();
 
 /** The formats of a locale, made once and kept. */
@@ -74,7 +75,7 @@ function createFormat(locale: string) {
   });
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
   const currencies = new Map<string, Intl.NumberFormat>();
-  let said = { at: Number.NaN, text: "" };
+  let said = { minute: Number.NaN, text: "" };
   return {
     /** What a page is written in, whoever reads it: only numbers, prices and times are in the reader's own. */
     lang: new Intl.Locale(locale).language === "en" ? locale : "en-GB",
@@ -84,8 +85,9 @@ function createFormat(locale: string) {
     /** UTC, until the page's script writes it in the reader's own time zone. */
     dateTime(date: Date | string) {
       const at = new Date(date).getTime();
-      // A fragment says the same time several times over.
-      if (at !== said.at) said = { at, text: `${dates.format(at)} UTC` };
+      const minute = Math.floor(at / MINUTE);
+      // A fragment says the same time several times over, and what is told now has happened in this minute.
+      if (minute !== said.minute) said = { minute, text: `${dates.format(at)} UTC` };
       return said.text;
     },
     /** @param minor an amount in the currency's minor units: 1999 GBP is £19.99 */

@@ -31,11 +31,14 @@ export async function readHeads(db: Db, userIds: number[]): Promise<Map<number, 
   return new Map(rows.map((row) => [row.userId, row]));
 }
 
-/** Of these people's inboxes those that have changed since the revision that is known of them. */
-export function readChangedHeads(db: Db, known: { userId: number; revision: number }[]): Promise<InboxHead[]> {
-  const [users, revisions] = [known.map(({ userId }) => userId), known.map(({ revision }) => revision)];
+/**
+ * Of some people's inboxes those that have changed since the revision that is known of them.
+ * @param userIds whose, as Postgres writes an array
+ * @param revisions what is known of each, in the same order, likewise
+ */
+export function readChangedHeads(db: Db, userIds: string, revisions: string): Promise<InboxHead[]> {
   const asked = sql<{ id: number; known: number }>`(
-    select * from unnest(${arrayOf(users)}::bigint[], ${arrayOf(revisions)}::bigint[]) asked (id, known))`;
+    select * from unnest(${userIds}::bigint[], ${revisions}::bigint[]) asked (id, known))`;
   return heads(db)
     .innerJoin(asked.as("asked"), "asked.id", "inboxes.user_id")
     .whereRef("inboxes.revision", ">", "asked.known")

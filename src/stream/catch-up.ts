@@ -1,7 +1,7 @@
 import type { Db } from "../db.ts";
 import type { LoggedEvent } from "../events/log.ts";
 import type { Metrics } from "../metrics.ts";
-import { readGoneSince } from "../notifications/gone.ts";
+import { isAnythingGoneSince, readGoneSince } from "../notifications/gone.ts";
 import { type Notice, readThese } from "../notifications/inbox.ts";
 import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
@@ -103,6 +103,7 @@ export async function showMarks(parts: Parts & { db: Db }, person: Person, marks
 
 /** Takes off the screens what was taken back since a time. What is gone already is not there to go again. */
 export async function takeAwaySince(db: Db, people: Iterable<Person>, since: Date): Promise<void> {
+  if (!(await isAnythingGoneSince(db, since))) return;
   const asks = [...people].map((person) => ({ person, userId: person.userId, since }));
   if (asks.length === 0) return;
   for (const [{ person }, gone] of await readGoneSince(db, asks)) {

@@ -110,13 +110,15 @@ export class Connection {
   /** Writes a formatted event, or several. A reader is cut before more than a megabyte waits for it: it comes back with its cursor. */
   send(event: StreamEvent, bytes: string | Buffer): void {
     if (this.ended) return;
-    const size = Buffer.byteLength(bytes);
+    // Made into bytes here, once: Node would count them and make them itself.
+    const chunk = this.#held === null && typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+    const size = Buffer.byteLength(chunk);
     const taken = this.#written - this.waiting;
     const unread = this.#written - Math.max(taken, this.#opening ?? this.#written);
     if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
     if (taken === this.#written) this.#tookAt = Date.now();
     this.#written += size;
-    if (this.#held === null) this.#write(bytes);
+    if (this.#held === null) this.#write(chunk);
     else this.#held += bytes;
     this.sent += 1;
     this.#metrics.sent(event);

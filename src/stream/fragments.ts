@@ -58,31 +58,42 @@ export function prepareNews(
   { reason, quiet }: { reason: Reason; quiet: boolean },
 ): (seq: number, badge: Badge) => string {
   const row = rowFor({ seq: 0, reason, quiet, event, readAt: null, archivedAt: null }, locale);
-  const [first = "", ...rest] = filled(stencilOf(locale, row, reason), {
+  const words = wordsOf(row, locale);
+  let stencil = stencilOf(locale, row, reason);
+  let told = 0;
+  return (seq, badge) => {
+    told += 1;
+    // For one it does not pay.
+    if (told === 2) stencil = filled(stencil, words);
+    words.seq = String(seq);
+    words.revision = String(badge.revision);
+    words.badge = badgeFragment(locale, badge, !quiet);
+    return written(stencil, words);
+  };
+}
+
+type Words = { [name in Hole]?: string };
+
+/** What is the same for all who hear of an event. */
+function wordsOf(row: Row, locale: string): Words {
+  return {
     headline: inFrame(escaped(row.headline)),
-    detail: inFrame(escaped(row.detail ?? "")),
+    detail: row.detail ? inFrame(escaped(row.detail)) : "",
     link: escaped(row.link),
     about: String(row.about ?? ""),
     folds: row.folds ?? "",
     version: String(row.version),
     time: row.at.toISOString(),
     said: escaped(formatFor(locale).dateTime(row.at)),
-  });
-  return (seq, badge) => {
-    let text = first;
-    for (let at = 0; at < rest.length; at += 2) {
-      text +=
-        rest[at] === "seq" ? seq : rest[at] === "revision" ? badge.revision : badgeFragment(locale, badge, !quiet);
-      text += rest[at + 1];
-    }
-    return text;
   };
 }
 
-const stencils = new Map<string, string[]>();
+/** A frame of news cut up at its holes: text, name of a hole, text, and so on. */
+type Stencil = string[];
+const stencils = new Map<string, Stencil>();
 
-/** A frame of news cut up at its holes: text, name of a hole, text, and so on. Made from the template, once for each look. */
-function stencilOf(locale: string, row: Row, reason: Reason): string[] {
+/** Made from the template, once for each look. */
+function stencilOf(locale: string, row: Row, reason: Reason): Stencil {
   const key = `${locale} ${row.kind} ${reason} ${row.quiet} ${Boolean(row.detail)}`;
   const known = stencils.get(key);
   if (known) return known;
@@ -101,16 +112,21 @@ function stencilOf(locale: string, row: Row, reason: Reason): string[] {
   return stencil;
 }
 
-/** The stencil with these words in their holes: text, name of a hole that is left, text, and so on. */
-function filled(stencil: string[], words: Partial<Record<string, string>>): string[] {
+/** The stencil with what is the same for all in its holes: text, name of a hole that is left, text, and so on. */
+function filled(stencil: Stencil, words: Words): Stencil {
   const parts = [stencil[0] as string];
   for (let at = 1; at < stencil.length; at += 2) {
-    const [hole, after] = [stencil[at] as string, stencil[at + 1] as string];
-    const word = words[hole];
-    if (word === undefined) parts.push(hole, after);
-    else parts[parts.length - 1] += word + after;
+    const [hole, after] = [stencil[at] as Hole, stencil[at + 1] as string];
+    if (hole === "seq" || hole === "revision" || hole === "badge") parts.push(hole, after);
+    else parts[parts.length - 1] += words[hole] + after;
   }
   return parts;
+}
+
+function written(stencil: Stencil, words: Words): string {
+  let text = stencil[0] as string;
+  for (let at = 1; at < stencil.length; at += 2) text += (words[stencil[at] as Hole] ?? "") + stencil[at + 1];
+  return text;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { framed } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Stream } from "./stream.ts";
+import { TURNS, Turns } from "./turns.ts";
 
 const TICK_MS = 250;
-const TURNS = 60;
 const TICKS_TO_LOOK = 4;
 const heartbeatFrame = framed("heartbeat");
 
@@ -14,10 +14,9 @@ export type Heart = ReturnType<typeof startHeart>;
  * everything else. However many come and go, nobody's turn moves. With its beat each stream is looked over: is it too
  * old? And every second, whether those readers for whom something waits still take it.
  */
-export function startHeart(hub: Pick<Hub, "people" | "end" | "lagging">) {
-  const turns = Array.from({ length: TURNS }, () => new Set<Stream>());
+export function startHeart(hub: Pick<Hub, "end" | "lagging">) {
+  const turns = new Turns();
   const began = performance.now();
-  let joined = 0;
   let done = 0;
   const timer = setInterval(() => {
     // Under load each tick comes late, and over sixty of them that adds up to seconds: what is due is told by the clock.
@@ -26,43 +25,30 @@ export function startHeart(hub: Pick<Hub, "people" | "end" | "lagging">) {
     const now = Date.now();
     const heartbeat = prepareHeartbeat(now);
     for (let tick = Math.max(done + 1, due - TURNS + 1); tick <= due; tick += 1) {
-      for (const stream of turns[tick % TURNS] as Set<Stream>) beat(hub, stream, now, heartbeat);
+      for (const stream of turns.at(tick)) beat(hub, stream, now, heartbeat);
     }
     if (looks) for (const connection of hub.lagging) connection.look(now);
     done = due;
   }, TICK_MS);
 
   return {
-    add(stream: Stream): void {
-      stream.turn = joined++ % TURNS;
-      turns[stream.turn]?.add(stream);
-    },
-    delete(stream: Stream): void {
-      turns[stream.turn]?.delete(stream);
-    },
+    add: (stream: Stream) => turns.add(stream),
+    delete: (stream: Stream) => turns.delete(stream),
+    share: (of: number, round: number) => turns.share(of, round),
     stop: () => clearInterval(timer),
   };
 }
 
-function beat(
-  hub: Pick<Hub, "people" | "end">,
-  stream: Stream,
-  now: number,
-  heartbeat: (last: number) => string,
-): void {
+function beat(hub: Pick<Hub, "end">, stream: Stream, now: number, heartbeat: (last: number) => string): void {
   // Before that a heartbeat would say too early that all has been sent.
   if (!stream.connection.settled) return;
   if (now > stream.endsAt) return hub.end(stream, "age", undefined, Math.floor(Math.random() * 1000));
-  stream.connection.send("heartbeat", heartbeat(lastOf(hub, stream)));
+  stream.connection.send("heartbeat", heartbeat(stream.person.last));
 }
 
 /** Tells a stream the latest number there is for it, and the time up to which it has been told of changes. */
-export function sendHeartbeat(hub: Pick<Hub, "people">, stream: Stream): void {
-  stream.connection.send("heartbeat", prepareHeartbeat(Date.now())(lastOf(hub, stream)));
-}
-
-function lastOf({ people }: Pick<Hub, "people">, { userId, cursor }: Stream): number {
-  return people.get(userId)?.last ?? cursor;
+export function sendHeartbeat({ connection, person }: Stream): void {
+  connection.send("heartbeat", prepareHeartbeat(Date.now())(person.last));
 }
 
 /** The heartbeat of a moment: only the number is left to be filled in. */

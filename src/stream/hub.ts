@@ -80,24 +80,24 @@ export class Hub {
    * Makes a stream known before anything is read for it, so that nothing can fall between: subscribe, read, go live.
    * Until goLive() the stream is written to by its opener alone.
    */
-  join(given: Omit<Stream, "cursor" | "opened" | "reading" | "endsAt" | "turn">): { person: Person; stream: Stream } {
+  join(given: Omit<Stream, "person" | "cursor" | "opened" | "reading" | "endsAt" | "turn">): Stream {
     const person = this.#personOf(given.userId);
     const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
-    const stream: Stream = { ...given, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
+    const stream: Stream = { ...given, person, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
     person.streams.add(stream);
     this.streams.add(stream);
     this.#heart.add(stream);
     if (stream.role === "admin") this.#admins.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
-    return { person, stream };
+    return stream;
   }
 
   /** The stream has been told all that its opener found; from here on it lives. */
-  async goLive(person: Person, stream: Stream): Promise<void> {
+  async goLive(stream: Stream): Promise<void> {
     stream.opened = true;
     stream.reading = false;
     stream.connection.settle();
-    await this.catchUp(person, stream);
+    await this.catchUp(stream.person, stream);
   }
 
   /** Forgets a stream that has ended, and the person with the last of theirs. */
@@ -142,6 +142,11 @@ export class Hub {
     const delay = () => 500 + Math.floor(Math.random() * 4500);
     await endInWaves(this.streams, ms, (stream) => this.end(stream, "deploy", undefined, delay()));
     await this.sightings.stop();
+  }
+
+  /** One of so many equal shares of the streams: see Turns. */
+  share(of: number, round: number): readonly Stream[] {
+    return this.#heart.share(of, round);
   }
 
   get hasAdmins(): boolean {

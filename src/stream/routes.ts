@@ -34,8 +34,6 @@ type Parts = {
 
 const helloFrame = framed("hello");
 
-type Joined = { person: Person; stream: Stream };
-
 /**
  * The stream and its stand-in.
  * @param session reads who is signed in, and neither prolongs nor brings back a session
@@ -70,18 +68,18 @@ async function openStream(parts: Parts, openings: Openings, req: Request, res: R
   if (req.method === "HEAD") return void res.set(STREAM_HEAD).end();
   const ended = openings.enter(viewerOf(req).id, addressOf(req));
   if (!ended) return busy(parts, res, 429);
-  let joined: Joined | undefined;
+  let stream: Stream | undefined;
   const connection = new Connection(req, res, { metrics, lagging: hub.lagging }, (reason) => {
     ended();
-    if (joined) leave(parts, joined.stream, reason);
+    if (stream) leave(parts, stream, reason);
   });
   if (connection.ended) return;
-  joined = hub.join({ connection, ...whose(req, res) });
-  makeRoom(hub, joined.person, config.streamMaxPerUser);
+  stream = hub.join({ connection, ...whose(req, res) });
+  makeRoom(hub, stream.person, config.streamMaxPerUser);
   try {
-    await tellWhatWasMissed(parts, req, joined);
+    await tellWhatWasMissed(parts, req, stream);
   } catch (error) {
-    hub.leave(joined.stream);
+    hub.leave(stream);
     if (connection.begun) return connection.cut("client");
     throw error;
   }
@@ -101,8 +99,9 @@ function whose(req: Request, res: Response) {
 }
 
 /** Subscribe, then read, then go live: what is committed meanwhile is either read here or heard on the bus. */
-async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }: Joined): Promise<void> {
+async function tellWhatWasMissed(parts: Parts, req: Request, stream: Stream): Promise<void> {
   const { db, hub, log, metrics, reads } = parts;
+  const { person } = stream;
   await person.subscribed;
   const head = await reads.head(stream.userId);
   note(person, head);
@@ -126,9 +125,9 @@ async function tellWhatWasMissed(parts: Parts, req: Request, { person, stream }:
   sendMarks(stream, [], person, gone);
   if (happened) connection.send("oversight", frame("oversight", happened));
   if (since) await hub.showSince(stream, since);
-  await hub.goLive(person, stream);
+  await hub.goLive(stream);
   // Its first heartbeat says that all that was missed has been sent: only then may a page claim that all is here.
-  sendHeartbeat(hub, stream);
+  sendHeartbeat(stream);
 }
 
 /**

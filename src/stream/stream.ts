@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 /** One open stream: whose it is, by which session, and how far it has been told. */
 export type Stream = {
   readonly connection: Connection;
+  readonly person: Person;
   readonly userId: number;
   readonly role: Role;
   readonly sessionId: string;

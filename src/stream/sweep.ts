@@ -27,23 +27,22 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
     running = true;
     round += 1;
     await checkExpired(hub, parts);
-    await sweep(turnOf(PARTS), round % PARTS === 0);
+    await sweep(hub.share(PARTS, round), round % PARTS === 0);
     running = false;
   }, EVERY_MS);
   parts.bus.onUp(() => void sweep([...hub.streams], true));
   return () => clearInterval(timer);
 
-  function turnOf(rounds: number): Stream[] {
-    return [...hub.streams].filter(({ turn }) => turn % rounds === round % rounds);
-  }
-
-  async function sweep(streams: Stream[], showsChanges: boolean): Promise<void> {
+  async function sweep(streams: readonly Stream[], showsChanges: boolean): Promise<void> {
     try {
       parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
       await checkSessions(hub, parts, streams);
       await checkInboxes(hub, parts, streams);
       if (showsChanges) await showChanges();
-      await noteDelivered(parts.db, peopleOf(hub, turnOf(NOTED_EVERY)));
+      await noteDelivered(
+        parts.db,
+        hub.share(NOTED_EVERY, round).map(({ person }) => person),
+      );
     } catch (error) {
       parts.log.warn({ err: error }, "the sweep could not reach the database");
     }
@@ -60,42 +59,47 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
  * Ends the streams whose session is gone or whose person is suspended or has another role by now. Thousands are asked
  * about with one query, which brings nothing of those with whom all is well.
  */
-async function checkSessions(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
+async function checkSessions(hub: Hub, { db }: HubParts, streams: readonly Stream[]): Promise<void> {
   if (streams.length === 0) return;
-  const now = Date.now();
-  const sids = JSON.stringify(streams.map(({ sessionId }) => sessionId));
+  const { sids, userIds, roles } = askAbout(streams);
   const asked = sql`rows from (
-    json_array_elements_text(${sids}::json),
-    unnest(${arrayOf(streams.map(({ userId }) => userId))}::bigint[]),
-    unnest(${arrayOf(streams.map(({ role }) => role))}::text[]),
-    unnest(${arrayOf(streams.map(({ expiresAt }) => expiresAt <= now))}::boolean[])
-  ) with ordinality asked (sid, user_id, role, has_run_out, n)`;
-  const { rows } = await sql<{ n: number; userId: number | null; role: string; expire: Date }>`
-    select asked.n, users.id as "userId", users.role, sessions.expire
+    json_array_elements_text(${sids}::json), unnest(${userIds}::bigint[]), unnest(${roles}::text[])
+  ) with ordinality asked (sid, user_id, role, n)`;
+  const { rows } = await sql<{ n: number; userId: number | null; role: string }>`
+    select asked.n, users.id as "userId", users.role
     from ${asked}
     left join sessions on sessions.sid = asked.sid and sessions.expire > now()
     left join users on users.id = (sessions.sess -> 'passport' ->> 'user')::bigint and users.status = 'active'
-    where users.id is distinct from asked.user_id or users.role <> asked.role or asked.has_run_out`.execute(db);
-  for (const { n, userId, role, expire } of rows) {
+    where users.id is distinct from asked.user_id or users.role <> asked.role`.execute(db);
+  for (const { n, userId } of rows) {
     const stream = streams[n - 1] as Stream;
-    if (userId !== stream.userId) hub.end(stream, "signed-out", "signed-out");
-    else if (role !== stream.role) hub.end(stream, "signed-out", "role");
-    else stream.expiresAt = expire.getTime();
+    hub.end(stream, "signed-out", userId === stream.userId ? "role" : "signed-out");
   }
 }
 
-async function checkExpired(hub: Hub, parts: HubParts): Promise<void> {
+/** Ends those whose session has run out; it may have been prolonged since. */
+async function checkExpired(hub: Hub, { db }: HubParts): Promise<void> {
   const now = Date.now();
   const seeming: Stream[] = [];
   for (const stream of hub.streams) if (stream.expiresAt <= now) seeming.push(stream);
-  await checkSessions(hub, parts, seeming).catch(() => {});
+  if (seeming.length === 0) return;
+  const { rows } = await sql<{ sid: string; expire: Date }>`
+    select sid, expire from sessions
+    where sid in (select json_array_elements_text(${JSON.stringify(seeming.map(({ sessionId }) => sessionId))}::json))
+      and expire > now()`.execute(db);
+  const prolonged = new Map(rows.map(({ sid, expire }) => [sid, expire.getTime()]));
+  for (const stream of seeming) {
+    const until = prolonged.get(stream.sessionId);
+    if (until) stream.expiresAt = until;
+    else hub.end(stream, "signed-out", "signed-out");
+  }
 }
 
 /** Brings up to date whoever has been told less than Postgres has for them. */
-async function checkInboxes(hub: Hub, { db }: HubParts, streams: Stream[]): Promise<void> {
-  const people = peopleOf(hub, streams);
-  if (people.length === 0) return;
-  for (const head of await readChangedHeads(db, people)) {
+async function checkInboxes(hub: Hub, { db }: HubParts, streams: readonly Stream[]): Promise<void> {
+  if (streams.length === 0) return;
+  const revisions = streams.map(({ person }) => person.revision);
+  for (const head of await readChangedHeads(db, askAbout(streams).userIds, arrayOf(revisions))) {
     const person = hub.people.get(head.userId);
     // The bell may have told of it meanwhile.
     if (!person || head.revision <= person.revision) continue;
@@ -103,15 +107,27 @@ async function checkInboxes(hub: Hub, { db }: HubParts, streams: Stream[]): Prom
     // Those who have missed a number are told the count with it.
     for (const stream of person.streams) if (stream.cursor >= person.last) sendMarks(stream, [], person);
   }
-  for (const person of people) {
-    for (const stream of person.streams) {
-      if (stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
-    }
+  for (const stream of streams) {
+    const { person } = stream;
+    if (stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
   }
 }
 
-function peopleOf(hub: Hub, streams: Stream[]): Person[] {
-  return [...new Set(streams.map(({ userId }) => hub.people.get(userId)))].filter((person) => person !== undefined);
+// Where nobody comes and goes a share of the streams stays the same, and so does what is asked about it.
+const asked = new WeakMap<readonly Stream[], ReturnType<typeof describe>>();
+
+function askAbout(streams: readonly Stream[]) {
+  const known = asked.get(streams) ?? describe(streams);
+  asked.set(streams, known);
+  return known;
+}
+
+function describe(streams: readonly Stream[]) {
+  return {
+    sids: JSON.stringify(streams.map(({ sessionId }) => sessionId)),
+    userIds: arrayOf(streams.map(({ userId }) => userId)),
+    roles: arrayOf(streams.map(({ role }) => role)),
+  };
 }
 
 /**
@@ -123,7 +139,7 @@ export async function noteDelivered(
   db: HubParts["db"],
   people: Pick<Person, "userId" | "streams" | "noted">[],
 ): Promise<void> {
-  const news = people.map((person) => ({ person, reached: reachedBy(person) }));
+  const news = [...new Set(people)].map((person) => ({ person, reached: reachedBy(person) }));
   const told = news.filter(({ person, reached }) => reached > person.noted);
   if (told.length === 0) return;
   const { rows } = await sql<{ userId: number }>`

@@ -21,10 +21,9 @@ function hubOf(size: number) {
       settled: true,
       send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
     };
-    return { userId: at, cursor: 7, endsAt: 600_000, turn: 0, connection } as unknown as Stream;
+    return { userId: at, person: { last: 9 }, endsAt: 600_000, turn: 0, connection } as unknown as Stream;
   });
   const hub = {
-    people: new Map([[0, { last: 9 }]]),
     lagging: new Set(),
     end: (stream: Stream) => void ended.push(stream.userId),
   } as unknown as Hub;
