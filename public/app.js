@@ -29,7 +29,7 @@ walkInbox();
 countDown();
 new Toasts(document.querySelector("#toasts"));
 guessTimeZone();
-if (htmx) openReasons();
+if (htmx) openReasons(htmx);
 if (htmx) keepReadersPlace();
 if (htmx) goLive();
 else guardForms(alerts);

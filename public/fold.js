@@ -26,13 +26,7 @@ function addLine(stack, model) {
   text.className = "toast-text";
   text.append(" ");
   link.append(text);
-  const dismiss = model.querySelector("[data-dismiss]").cloneNode(true);
-  for (const [name, value] of [
-    ["aria-hidden", "true"],
-    ["tabindex", "-1"],
-  ])
-    dismiss.setAttribute(name, value);
-  line.append(link, dismiss);
+  line.append(link, model.querySelector("[data-dismiss]").cloneNode(true));
   stack.append(line);
   return line;
 }

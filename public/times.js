@@ -12,6 +12,8 @@ const UNITS = [
   ["hour", 3600 * SECOND],
   ["day", 24 * 3600 * SECOND],
 ];
+// How long ago something came is what its toast and its row say.
+const RELATIVE = "[data-relative], .toast-link > time, .inbox-meta > time";
 const WEEK = 7 * 24 * 3600 * SECOND;
 
 /** Writes every time of the page in the reader's own language and time zone, now, after swaps, and as time goes by. */
@@ -31,7 +33,7 @@ function writeAll() {
 function write(element) {
   const date = new Date(element.dateTime);
   if (Number.isNaN(date.getTime())) return;
-  const text = element.hasAttribute("data-relative") ? fromNow(date) : plain.format(date);
+  const text = element.matches(RELATIVE) ? fromNow(date) : plain.format(date);
   element.title ||= exact.format(date);
   // The page is in English: what is not is to be read out as what it is.
   if (!locale.startsWith("en")) element.lang = locale;

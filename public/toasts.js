@@ -13,7 +13,7 @@ const READ_OUT = 1_000;
  * on the stack or the page is hidden; three are shown and older ones are folded into one line. F8 leads to the newest,
  * Escape dismisses and leads back; nothing else ever moves the focus. A toast marked data-keep stays until dismissed,
  * and so do all where the reader wants it: see data-keep-toasts in the page's frame. What is read out of a toast is its
- * sentence: the button that dismisses it is shown to screen readers when that has been said, or when the focus comes.
+ * sentence: the button that dismisses it is kept from screen readers until that has been said, or until the focus comes.
  */
 export class Toasts {
   #stack;
@@ -43,13 +43,15 @@ export class Toasts {
   }
 
   #admit(toast) {
-    const words = (toast.querySelector(".toast-link") ?? toast).textContent.split(/\s+/).filter(isWord).length;
+    const pieces = [...(toast.querySelector(".toast-link") ?? toast).children].map((piece) => piece.textContent);
+    const words = pieces.join(" ").split(/\s+/).filter(isWord).length;
     this.#clocks.set(toast, { left: Math.max(SHORTEST, (words / 3) * FOR_THREE_WORDS), since: 0 });
     this.#say(toast, MOST);
   }
 
   // A burst is not read out one by one: it is seen, and the folded line says how many there are.
   #say(toast, most) {
+    holdBack(toast);
     setTimeout(() => admitButtons(toast), READ_OUT);
     const now = Date.now();
     this.#spokenAt = this.#spokenAt.filter((at) => now - at < SPOKEN_WITHIN);
@@ -145,6 +147,13 @@ export class Toasts {
 
 function isWord(text) {
   return /[\p{L}\p{N}]/u.test(text);
+}
+
+// Within the same turn in which it came, so that nobody has been told of it yet; and it is no news when it is admitted.
+function holdBack(toast) {
+  for (const button of toast.querySelectorAll("[data-dismiss]")) {
+    Object.assign(button, { type: "button", tabIndex: -1, ariaHidden: "true", ariaLive: "off" });
+  }
 }
 
 function admitButtons(place) {

@@ -2,12 +2,12 @@ import { Eta, type TemplateFunction } from "eta";
 
 /**
  * The templates of a folder. They name each other by whole paths, such as '/shared/icon', so each has to be found only
- * once; and a line break between tags is no more than a space, but would cost a fragment on the stream a line of its own.
+ * once; and how they are set out in lines is for those who write them: nobody is sent it, see onOneLine.
  * @param folder where they are
  * @param kept whether a template is read once; otherwise anew each time, for whoever works on it
  */
 export function createTemplates(folder: string, kept: boolean): Eta {
-  return new Templates(kept, { views: folder, plugins: [{ processAST: onOneLine }] });
+  return new Templates(kept, { views: folder, autoTrim: false, plugins: [{ processAST: onOneLine }] });
 }
 
 class Templates extends Eta {
@@ -32,7 +32,22 @@ class Templates extends Eta {
   }
 }
 
-// Between the tags Eta writes a line break as in a string of a script.
-function onOneLine<Piece>(pieces: Piece[]): Piece[] {
-  return pieces.map((piece) => (typeof piece === "string" ? (piece.replace(/\s*\\n\s*/g, " ") as Piece) : piece));
+type Piece = string | { t: string };
+
+/**
+ * A line break beside a tag, of markup or of a template, is nothing, and one between words is a space: a space that is to
+ * be seen between two tags stands on their line. Words are whatever a template puts in as text, too.
+ */
+function onOneLine<P extends Piece>(pieces: P[]): P[] {
+  const isWord = (piece?: Piece) => typeof piece === "object" && piece.t === "i";
+  return pieces.map((piece, at) => {
+    if (typeof piece !== "string") return piece;
+    // Here Eta writes a line break as in a string of a script.
+    return piece.replace(/(?:\s*\\n)+\s*/g, (run, start) => {
+      const end = start + run.length;
+      const before = start === 0 ? isWord(pieces[at - 1]) : piece[start - 1] !== ">";
+      const after = end === piece.length ? isWord(pieces[at + 1]) : piece[end] !== "<";
+      return before && after ? " " : "";
+    }) as P;
+  });
 }

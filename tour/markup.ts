@@ -12,9 +12,9 @@ const pages = new HtmlValidate({ root: true, extends: ["html-validate:recommende
 const fragments = new HtmlValidate({
   root: true,
   extends: ["html-validate:recommended"],
-  // A row's list and a cell's table are in the page that it is for; of what comes several times in one answer the page
-  // takes the last; and a toast's button is hidden from what is read out until the toast has been (toasts.js).
-  rules: { ...rules, "element-permitted-parent": "off", "no-dup-id": "off", "hidden-focusable": "off" },
+  // A row's list and a cell's table are in the page that it is for, and of what comes several times in one answer the page
+  // takes the last.
+  rules: { ...rules, "element-permitted-parent": "off", "no-dup-id": "off" },
 });
 
 /** What is wrong with a page's or a fragment's markup, in words, each with where it is; nothing when it is valid HTML. */

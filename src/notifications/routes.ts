@@ -104,10 +104,11 @@ function after(found: unknown[], shown: { seq: number }[]): number | null {
   return found.length > shown.length ? (shown.at(-1)?.seq ?? null) : null;
 }
 
-/** The row as it stands now; nothing where a later one has taken its place meanwhile. */
+/** The row as it stands now; nothing where a later one has taken its place meanwhile. Where it goes no row has to say. */
 async function sendMarked(req: Request, res: Response, db: Kysely<Database>, seq: number): Promise<void> {
   const viewer = viewerOf(req);
   const [notice] = await readThese(db, viewer.id, [seq]);
   const { unseen, revision } = await readHead(db, viewer.id);
+  res.set({ "HX-Retarget": "closest li", "HX-Reswap": "outerHTML" });
   sendFragment(req, res, "notifications/marked", { row: notice && toRow(notice, req), unseen, revision });
 }

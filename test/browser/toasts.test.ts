@@ -52,7 +52,7 @@ it("U-05: of fifty in two seconds three are seen, the rest is one line to the in
   }
   expect(await shown(tab)).toEqual(["55", "54", "53"]);
   const more = tab.locator("#toasts [data-more]");
-  expect((await more.textContent())?.trim()).toBe("47 more – open notifications");
+  expect((await more.locator("a").textContent())?.trim()).toBe("47 more – open notifications");
   expect(await more.locator("a").isVisible()).toBe(true);
   expect(await more.locator("a").getAttribute("href")).toBe("/notifications");
   // By now the line has gone by itself, and a second burst brings another.

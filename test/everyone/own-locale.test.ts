@@ -52,7 +52,7 @@ test.each(readers)(
     const at = new Date((await end.getAttribute("datetime")) ?? "");
     const written = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
     expect(plain(await end.innerText())).toBe(plain(written.format(at)));
-    const told = page.locator(".toast-time");
+    const told = page.locator(".toast-link > time");
     expect(await told.innerText()).toBe(ago);
     expect(await told.getAttribute("lang")).toBe(locale);
     expect(await page.innerText(".toast-text")).toBe(`Serrano Metals reserved ${listing.title} for you`);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { render } from "../../src/views.ts";
-import { toast } from "../browser/pieces.ts";
+import { row, toast } from "../browser/pieces.ts";
 import { eventually, freeze, startSite, visit } from "../browser/site.ts";
 
 import { NAMES, toastOf, told } from "./examples.ts";
@@ -18,6 +18,17 @@ type Node = {
 
 /** What Chromium gives a screen reader of the stack: its own attributes, and everything with a role and a name in it. */
 async function stackIn(tab: Page) {
+  const { nodes, inside } = await treeOf(tab);
+  const regions = nodes.filter(({ role, ignored }) => role?.value === "status" && !ignored);
+  const stack = regions.find((region) => inside(region).some(({ role }) => role?.value === "article"));
+  const properties = Object.fromEntries((stack?.properties ?? []).map(({ name, value }) => [name, value.value]));
+  const said = stack ? inside(stack).filter(({ ignored }) => !ignored) : [];
+  const named = (role: string) => said.filter((node) => node.role?.value === role).map(({ name }) => tidy(name?.value));
+  return { properties, links: named("link"), buttons: named("button"), articles: named("article").length };
+}
+
+/** All that Chromium gives a screen reader of a page, and inside(), which lists a node and what is in it as it is read. */
+async function treeOf(tab: Page) {
   const session = await tab.context().newCDPSession(tab);
   const { nodes } = (await session.send("Accessibility.getFullAXTree")) as unknown as { nodes: Node[] };
   await session.detach();
@@ -26,12 +37,7 @@ async function stackIn(tab: Page) {
     node,
     ...node.childIds.flatMap((id) => inside(byId.get(id) ?? { ...node, childIds: [] })),
   ];
-  const regions = nodes.filter(({ role, ignored }) => role?.value === "status" && !ignored);
-  const stack = regions.find((region) => inside(region).some(({ role }) => role?.value === "article"));
-  const properties = Object.fromEntries((stack?.properties ?? []).map(({ name, value }) => [name, value.value]));
-  const said = stack ? inside(stack).filter(({ ignored }) => !ignored) : [];
-  const named = (role: string) => said.filter((node) => node.role?.value === role).map(({ name }) => tidy(name?.value));
-  return { properties, links: named("link"), buttons: named("button"), articles: named("article").length };
+  return { nodes, inside };
 }
 
 // A name that is made of several pieces has a space between each two.
@@ -72,6 +78,43 @@ it("U-02: a toast is read out as one sentence, and what dismisses it is not read
   await tab.clock.runFor(1000);
   expect(await stackIn(tab)).toMatchObject({ links: sentences, buttons: ["Dismiss", "Dismiss", "Dismiss"] });
   expect(await tab.locator("#toasts [data-dismiss]:not([aria-live=off])").count()).toBe(0);
+});
+
+it("U-02: what a process of the release before sends, with stops of its own, is read out the same", async () => {
+  const site = await startSite();
+  const { tab, state } = await visit(site);
+  await eventually(state).toBe("live");
+  await freeze(tab);
+  const hidden = (words: string) => `<span class="visually-hidden">${words}</span>`;
+  const at = "2026-03-01T09:58:00Z";
+  const words = `<span class="toast-text">Sol Metals edited Zinc</span> ${hidden(": ")}<span class="toast-detail">40 t</span>`;
+  const time = `${hidden(", ")}<time class="toast-time" datetime="${at}" data-relative>1 Mar 2026, 09:58 UTC</time>${hidden(".")}`;
+  const button = `<button class="toast-dismiss" type="button" data-dismiss aria-label="Dismiss" aria-live="off" aria-hidden="true" tabindex="-1"><svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path d="M6 6l12 12M18 6 6 18"/></svg></button>`;
+  const link = `<a class="toast-link" href="/listings/1" hx-disable> ${words} ${time} </a>`;
+  site.send("toast", `<article class="toast" data-notification="6"> ${link} ${button} </article>`, 6);
+  await eventually(async () => {
+    await tab.clock.runFor(50);
+    return tab.locator("#toasts > .toast").count();
+  }).toBe(1);
+  const links = ["Sol Metals edited Zinc: 40 t, 2 minutes ago."];
+  expect(await stackIn(tab)).toMatchObject({ links, buttons: [] });
+  await tab.clock.runFor(1000);
+  expect(await stackIn(tab)).toMatchObject({ links, buttons: ["Dismiss"] });
+  expect(await tab.locator(".toast-dismiss svg").isVisible()).toBe(false);
+});
+
+it("a row that is unread is said to be so once, whichever release it is of, and one that is read is not", async () => {
+  const before = row(9, false).replace(
+    /<a class="inbox-link".*?<\/a>/,
+    '<p><span class="visually-hidden">Unread: </span>$&</p>',
+  );
+  const site = await startSite(`<ol class="inbox" id="inbox">${row(8, false)}${before}${row(7, true)}</ol>`);
+  const { tab } = await visit(site);
+  const { nodes, inside } = await treeOf(tab);
+  const texts = inside(nodes[0] as Node).filter(({ role, ignored }) => role?.value === "StaticText" && !ignored);
+  const said = texts.map(({ name }) => name?.value ?? "").filter((words) => /Unread|reserved lot/.test(words));
+  const lot = (seq: number) => `Sol Metals reserved lot ${seq}`;
+  expect(said.map((words) => words.trim())).toEqual(["Unread:", lot(8), "Unread:", lot(9), lot(7)]);
 });
 
 it("U-02: whoever goes there at once finds the button too, and what lies behind the newest is not read a second time", async () => {

@@ -15,6 +15,9 @@ import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
 import { createWorld, type World } from "../world.ts";
 
+/** What each costs is paid for everybody who is told, in time of the processor and of the line: the longest of the usual. */
+const MOST_BYTES = 1_700;
+
 let world: World;
 let server: TestServer;
 let event: LoggedEvent;
@@ -58,6 +61,13 @@ test("what is made once for all tells each their own number and badge, as if it 
       }
     }
   }
+});
+
+test("what is pushed for one notification, toast, badge and row, is under 1.7 kB", () => {
+  const notice = { seq: 12, reason: "watching" as Reason, event, quiet: false, readAt: null, archivedAt: null };
+  const pushed = frame("toast", noticeFragment("en-GB", notice, { unseen: 12, revision: 31 }), 12);
+  expect(pushed).toMatch(/id="badge".*<li class="inbox-row"/);
+  expect(Buffer.byteLength(pushed)).toBeLessThan(MOST_BYTES);
 });
 
 test("the sixty-four events heard of last are known, and what was before them is not", () => {

@@ -233,7 +233,7 @@ test("a page that missed more than a hundred changed cards is told to read itsel
   await Promise.all(Array.from({ length: 101 }, () => publishedListing(db, cast.rita)));
   const stream = await server.stream(cookies.bea, `?lastEventId=0&since=${since}`);
   const told = await stream.next(({ event }) => event === "market");
-  expect(told.data).toBe('<span id="reread" hidden hx-swap-oob="true"></span> ');
+  expect(told.data).toBe('<span id="reread" hidden hx-swap-oob="true"></span>');
   const answer = await fetch(`${server.url}/stream/fallback?after=${await lastOf("bea")}&since=${since}`, {
     headers: { Cookie: cookies.bea },
   });
