@@ -42,7 +42,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   const sinceSecond = together(async (seconds: number[]) => {
     const read = seconds.map(async (second) => {
       const found = await cards.changedSince(new Date(second * 1000), MOST_AT_ONCE + 1);
-      return [second, { found, memory: newMemory() }] as const;
+      return [second, { found, memory: newMemory(found) }] as const;
     });
     return new Map(await Promise.all(read));
   });
@@ -93,7 +93,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
 
   /** To ten thousand streams it takes a while, in which others have something to be told as well. */
   async function showEach(found: Card[]): Promise<void> {
-    const memory = newMemory();
+    const memory = newMemory(found);
     for (const card of found) shown.set(card.id, card);
     let sent = 0;
     for (const stream of streams) {
@@ -104,20 +104,34 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   }
 }
 
-/** What has been rendered and formatted already: most of a role are shown the same, and share its bytes. */
-type Memory = { cards: Map<string, string>; frames: Map<string, Buffer> };
+/**
+ * What has been rendered and formatted already: all of a role are shown the same, and share its bytes, but for those whose
+ * listing it is or for whom it is reserved.
+ */
+type Memory = {
+  cards: Map<string, string>;
+  theirs: Set<number>;
+  common: Record<Role, Map<string, Buffer | null>>;
+};
 
-const newMemory = (): Memory => ({ cards: new Map(), frames: new Map() });
+function newMemory(found: Card[] = []): Memory {
+  const theirs = new Set(found.flatMap(({ sellerId, reservedFor }) => [sellerId, reservedFor ?? sellerId]));
+  return { cards: new Map(), theirs, common: { buyer: new Map(), seller: new Map(), admin: new Map() } };
+}
+
 const NOTHING: { found: Card[]; memory: Memory } = { found: [], memory: newMemory() };
 
 function send(stream: Stream, found: Card[], memory: Memory): void {
-  const theirs = stream.opened ? shownTo(stream, found) : [];
-  if (theirs.length === 0) return;
-  const key = `${stream.locale} ${theirs.map(({ card, part }) => `${card.id} ${part}`).join()}`;
-  const known = memory.frames.get(key);
-  const bytes = known ?? Buffer.from(frame("market", fragmentOf(theirs, stream.locale, memory.cards)));
-  if (!known) memory.frames.set(key, bytes);
-  stream.connection.send("market", bytes);
+  if (!stream.opened) return;
+  const { locale, role, userId } = stream;
+  const common = memory.theirs.has(userId) ? undefined : memory.common[role];
+  let bytes = common?.get(locale);
+  if (bytes === undefined) {
+    const shown = shownTo(stream, found);
+    bytes = shown.length > 0 ? Buffer.from(frame("market", fragmentOf(shown, locale, memory.cards))) : null;
+    common?.set(locale, bytes);
+  }
+  if (bytes) stream.connection.send("market", bytes);
 }
 
 /**
