@@ -50,7 +50,7 @@ export class Connection {
   #written = 0;
   #opening: number | null = null;
   #taken = 0;
-  #tookAt = 0;
+  #tookAt = this.openedAt;
 
   /**
    * @param shared.lagging holds the connections for which something waits: they are to be looked at
