@@ -10,6 +10,7 @@ import { createBus } from "../src/bus.ts";
 import { startPostgres } from "../src/embedded.ts";
 import { createLog } from "../src/log.ts";
 import { migrate } from "../src/migrate.ts";
+import { prepareStatements } from "../src/prepared.ts";
 import { freePort, startProcess, type TestProcess } from "../test/processes.ts";
 import { startRedis } from "../test/redis.ts";
 import type { Ask, Report, Seat } from "./crowd.ts";
@@ -32,6 +33,8 @@ export async function startStage(people: number) {
   const pool = new pg.Pool({ connectionString: postgres.url, max: 20 });
   // Its connections end with the server.
   pool.on("error", () => {});
+  // What a seller's click would have prepared.
+  prepareStatements(pool);
   await populate(pool, people);
   const postgresPid = Number((await readFile(join(folder, "postgres", "postmaster.pid"), "utf8")).split("\n")[0]);
   const bell = new Redis(redis.url, { enableAutoPipelining: true });

@@ -2,6 +2,7 @@ import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transact
 import pg from "pg";
 import { databaseLink, type LinkSettings } from "./config.ts";
 import type { AnnouncedTo, EventKind, EventRow, NetEdits } from "./events/catalogue.ts";
+import { prepareStatements } from "./prepared.ts";
 
 // Ids and money are bigint in the tables and far below 2^53 in life.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -266,6 +267,7 @@ export function createPool(config: LinkSettings, max: number, patience: keyof ty
     client.on("error", () => {});
     endIfUnanswered(client);
   });
+  prepareStatements(pool);
   return pool;
 }
 

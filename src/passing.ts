@@ -1,3 +1,5 @@
+import { isStale } from "./prepared.ts";
+
 // Classes and codes of SQLSTATE that pass by themselves: connection lost, out of resources, cancelled by a time-out,
 // shut down, deadlocked. Then what Node says of a socket, and the pool, which has words only.
 const PASSING_STATE = /^(08|53|57|40|25P03|55P03)/;
@@ -9,5 +11,5 @@ const PASSING_WORDS =
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return PASSING_STATE.test(code) || PASSING_CODE.test(code) || PASSING_WORDS.test(error.message);
+  return isStale(error) || PASSING_STATE.test(code) || PASSING_CODE.test(code) || PASSING_WORDS.test(error.message);
 }

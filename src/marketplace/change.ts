@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Database, Trx } from "../db.ts";
 import { ConflictError, NotFoundError } from "../errors.ts";
-import { type Actor, findListings, isKeeper, type ListingView } from "./listings.ts";
+import { type Actor, isKeeper, type ListingView, readListings } from "./listings.ts";
 import { requireStep, type Step } from "./status.ts";
 
 /** Which listing an action is about, and the version of it that its actor had before their eyes. */
@@ -35,7 +35,7 @@ export function requireVersion(listing: ListingView, version: number): void {
 export async function lockListing(trx: Trx, id: number): Promise<ListingView | undefined> {
   // "No key": people may go on to watch it meanwhile.
   const held = await trx.selectFrom("listings").select("id").where("id", "=", id).forNoKeyUpdate().executeTakeFirst();
-  return held && (await findListings(trx, [id]))[0];
+  return held && (await readListings(trx).where("listings.id", "=", id).executeTakeFirst());
 }
 
 /**

@@ -1,5 +1,6 @@
+import { sql } from "kysely";
 import type { Viewer } from "../access.ts";
-import type { Db, ListingStatus } from "../db.ts";
+import { arrayOf, type Db, type ListingStatus } from "../db.ts";
 import { NotFoundError } from "../errors.ts";
 
 /** A listing as pages and live pushes show it; money in minor units of the currency, and the price is that of one unit. */
@@ -73,7 +74,9 @@ export function readListings(db: Db) {
 /** Listings by their ids, in any state, in the order of the ids; what does not exist is left out. One query. */
 export async function findListings(db: Db, ids: number[]): Promise<ListingView[]> {
   if (ids.length === 0) return [];
-  const found = await readListings(db).where("listings.id", "in", ids).execute();
+  // As one value, so that it is one statement for any number of them.
+  const among = sql<number>`any(${arrayOf(ids)}::bigint[])`;
+  const found = await readListings(db).where("listings.id", "=", among).execute();
   const byId = new Map(found.map((listing) => [listing.id, listing]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
