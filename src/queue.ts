@@ -3,7 +3,8 @@ import type { Db } from "./db.ts";
 
 /** Every job there is, by the name that it has in the queue, with what it needs to know. */
 export type Jobs = {
-  deliver_event: { eventId: number };
+  /** The listing in whose lane the event waits; jobs of earlier releases do not say it. */
+  deliver_event: { eventId: number; listingId?: number | null };
   deliver_alone: { eventId: number };
   expire_reservation: { reservationId: number };
   warn_of_expiry: { reservationId: number };
@@ -27,6 +28,8 @@ export type StreamEnding = {
   reason: "signed-out" | "suspended" | "expired" | "password" | "role" | "renewed";
 };
 
+const MAX_ATTEMPTS = 8;
+
 export type JobName = keyof Jobs;
 /** What is done for each job; `attempt` is 1 the first time that it runs. */
 export type TaskHandlers = { [K in JobName]: (payload: Jobs[K], attempt: number) => Promise<void> };
@@ -47,9 +50,23 @@ export async function addJob<K extends JobName>(
     ${name},
     payload := ${JSON.stringify(payload)}::json,
     run_at := coalesce(${options.runAt ?? null}::timestamptz, now() + ${options.delayMs ?? 0} * interval '1 ms'),
-    max_attempts := 8,
+    max_attempts := ${sql.lit(MAX_ATTEMPTS)},
     job_key := ${options.key ?? null}
   )`.execute(db);
+}
+
+/**
+ * A job to be run at once, as a part of the statement that makes what it is about: it goes where add_job() puts it, for a
+ * fraction of the cost.
+ * @param payload SQL, with `from` in reach
+ * @returns the part, which answers with a row; with none when no worker has ever run, and then it is for addJob()
+ */
+export function jobFrom(name: JobName, from: string, payload: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    insert into graphile_worker._private_jobs (task_id, payload, max_attempts)
+    select tasks.id, ${payload}, ${sql.lit(MAX_ATTEMPTS)}
+    from graphile_worker._private_tasks tasks cross join ${sql.table(from)} where identifier = ${name}
+    returning pg_notify('jobs:insert', json_build_object('r', random(), 'count', 1)::text)`;
 }
 
 /**

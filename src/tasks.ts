@@ -18,7 +18,7 @@ type Parts = { config: Pick<Config, "retentionDays">; db: Kysely<Database>; bus:
 /** What each job does. Handlers throw to be tried again, return quietly when their subject is gone, and may run twice. */
 export function createTasks({ config, db, bus, log }: Parts): TaskHandlers {
   return {
-    deliver_event: ({ eventId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt),
+    deliver_event: ({ eventId, listingId }, attempt) => deliverEvent({ db, bus, log }, eventId, attempt, listingId),
     deliver_alone: ({ eventId }, attempt) => deliverAlone({ db, bus, log }, eventId, attempt),
     expire_reservation: ({ reservationId }) => expireReservation(db, reservationId),
     warn_of_expiry: ({ reservationId }) => warnOfExpiry(db, reservationId),

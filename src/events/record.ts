@@ -1,6 +1,6 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { Trx } from "../db.ts";
-import { addJob } from "../queue.ts";
+import { addJob, jobFrom } from "../queue.ts";
 import type { NewEvent } from "./catalogue.ts";
 
 /**
@@ -13,19 +13,21 @@ import type { NewEvent } from "./catalogue.ts";
  * @returns the event's id
  */
 export async function recordEvent(trx: Trx, event: NewEvent): Promise<number> {
-  const inBatches = event.kind === "announcement";
-  const { id } = await trx
-    .insertInto("events")
-    .values({
-      kind: event.kind,
-      actor_id: event.actorId,
-      listing_id: event.listingId,
-      enquiry_id: event.enquiryId ?? null,
-      data: JSON.stringify(event.data),
-      delivered_at: inBatches ? sql<Date>`clock_timestamp()` : null,
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  if (!inBatches) await addJob(trx, "deliver_event", { eventId: id });
+  const { kind, listingId } = event;
+  const payload = sql`json_build_object('eventId', event.id, 'listingId', ${listingId}::bigint)`;
+  const job = kind === "announcement" ? sql`select` : jobFrom("deliver_event", "event", payload);
+  const { rows } = await sql<{ id: number; queued: boolean }>`
+    with event as (${insertion(event)}), job as (${job})
+    select id, exists (select from job) as queued from event`.execute(trx);
+  const [{ id, queued }] = rows as [(typeof rows)[number]];
+  if (!queued) await addJob(trx, "deliver_event", { eventId: id, listingId });
   return id;
+}
+
+function insertion({ kind, actorId, listingId, enquiryId, data }: NewEvent): RawBuilder<unknown> {
+  const deliveredAt = kind === "announcement" ? sql`clock_timestamp()` : null;
+  return sql`
+    insert into events (kind, actor_id, listing_id, enquiry_id, data, delivered_at)
+    values (${kind}, ${actorId}, ${listingId}, ${enquiryId ?? null}, ${JSON.stringify(data)}, ${deliveredAt})
+    returning id`;
 }

@@ -1,12 +1,13 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type SqlBool, sql } from "kysely";
 import type { Bus } from "../bus.ts";
 import type { Database, Db, Trx } from "../db.ts";
 import { findEvent, type LoggedEvent, readEvents } from "../events/log.ts";
 import type { Log } from "../log.ts";
 import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
+import { rightsAreRead } from "../rights-lock.ts";
 import { type Ring, writeNews } from "./messages.ts";
-import { type Delivery, type Range, store } from "./store.ts";
+import { type Delivery, type Range, store, storeHeld } from "./store.ts";
 
 export type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
@@ -14,18 +15,28 @@ type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
 // How often a lane waits for an error to pass, about ten seconds in all, before it goes on without the event.
 const PATIENCE = 2;
 
+/** An event, and the listing in whose lane it waits. */
+type Place = Pick<LoggedEvent, "id" | "listingId">;
+
 /**
  * Tells of an event everybody whom it concerns: stores their notifications, each with its recipient's next number, and
  * after the commit rings the bus. Events of one listing are delivered in the order in which they happened, whatever
  * the order of their jobs or any clock says: whoever holds the listing's lane delivers all that wait in it. One that
  * cannot be delivered leaves the lane: see deliverAlone. Safe to run twice, and to be killed, at any point.
  * @param attempt 1 the first time that the job runs
+ * @param listingId as the event's job says it, so that the event need not be read for it; jobs of earlier releases do not
  * @throws what the database says while it may pass, to be tried again
  */
-export async function deliverEvent(parts: Parts, eventId: number, attempt = 1): Promise<void> {
-  const event = await findEvent(parts.db, eventId);
+export async function deliverEvent(
+  parts: Parts,
+  eventId: number,
+  attempt = 1,
+  listingId?: number | null,
+): Promise<void> {
+  const known = attempt === 1 && listingId !== undefined;
+  const event = known ? { id: eventId, listingId, deliveredAt: null } : await findEvent(parts.db, eventId);
   if (!event) return;
-  if (event.deliveredAt && attempt > 1) await ringAgain(parts, event);
+  if ("kind" in event && event.deliveredAt && attempt > 1) await ringAgain(parts, event);
   // Its own event being delivered, a job may still be the last to know of those that wait behind it.
   for (let more = !event.deliveredAt; more || (await isWaited(parts.db, event)); more = false) {
     const step = await nextInLane(parts, event, attempt);
@@ -54,24 +65,20 @@ export async function deliverAlone(parts: Parts, eventId: number, attempt = 1): 
  * One look for each lane and second is enough: the newest event there is delivered after all that wait before it. The
  * second is in the key because the queue takes a job that runs for failed when another comes with its key.
  */
-function lookAgain({ db }: Parts, event: LoggedEvent): Promise<void> {
-  const key = sql<string>`concat(${laneOf(event)}::text, ' ', floor(extract(epoch from now())))`;
-  return addJob(db, "deliver_event", { eventId: event.id }, { delayMs: 1000, key });
+function lookAgain({ db }: Parts, { id, listingId }: Place): Promise<void> {
+  const key = sql<string>`concat(${laneOf({ id, listingId })}::text, ' ', floor(extract(epoch from now())))`;
+  return addJob(db, "deliver_event", { eventId: id, listingId }, { delayMs: 1000, key });
 }
 
 /** Delivers the oldest waiting event of the lane, or lets it leave the lane so that the others need not wait. */
-async function nextInLane(
-  parts: Parts,
-  own: LoggedEvent,
-  attempt: number,
-): Promise<Delivered | "empty" | "busy" | "left"> {
+async function nextInLane(parts: Parts, own: Place, attempt: number): Promise<Delivered | "empty" | "busy" | "left"> {
   let taken: LoggedEvent | undefined;
   try {
     return await parts.db.transaction().execute(async (trx) => {
       if (!(await takeLane(trx, own))) return "busy";
-      taken = (await waiting(trx, own).executeTakeFirst()) as LoggedEvent | undefined;
+      taken = await takeWaiting(trx, own);
       if (!taken) return "empty";
-      return { event: taken, deliveries: await store(trx, taken) };
+      return { event: taken, deliveries: await storeHeld(trx, taken) };
     });
   } catch (error) {
     if (!taken || (isPassing(error) && attempt <= PATIENCE)) throw error;
@@ -96,29 +103,33 @@ async function leaveLane({ db, log }: Parts, { id, listingId }: LoggedEvent, err
   });
 }
 
-async function takeLane(trx: Trx, event: LoggedEvent): Promise<boolean> {
+/** The lane, if it is free, and with it the rights, before what is read by them. */
+async function takeLane(trx: Trx, own: Place): Promise<boolean> {
   const { rows } = await sql<{ taken: boolean }>`
-    select pg_try_advisory_xact_lock(hashtextextended(${laneOf(event)}, 712003)) as taken`.execute(trx);
+    with lane as materialized (
+      select pg_try_advisory_xact_lock(hashtextextended(${laneOf(own)}, 712003)) as taken
+    )
+    select taken, case when taken then (${rightsAreRead}) end from lane`.execute(trx);
   return rows[0]?.taken ?? false;
 }
 
-function laneOf({ id, listingId }: LoggedEvent): string {
+function laneOf({ id, listingId }: Place): string {
   return listingId === null ? `event ${id}` : `listing ${listingId}`;
 }
 
-function waiting(db: Db, own: LoggedEvent) {
-  const query = readEvents(db)
-    .where("events.delivered_at", "is", null)
-    .where("events.left_lane_at", "is", null)
-    .orderBy("events.id")
-    .limit(1);
-  return own.listingId === null
-    ? query.where("events.id", "=", own.id)
-    : query.where("events.listing_id", "=", own.listingId);
+/** The oldest event that waits in the lane, held so that whoever delivers it alone comes before or after. */
+async function takeWaiting(trx: Trx, own: Place): Promise<LoggedEvent | undefined> {
+  const oldest = readEvents(trx).where(waits(own)).orderBy("events.id").limit(1).forNoKeyUpdate("events");
+  return (await oldest.executeTakeFirst()) as LoggedEvent | undefined;
 }
 
-async function isWaited(db: Db, own: LoggedEvent): Promise<boolean> {
-  return (await waiting(db, own).select("events.id").executeTakeFirst()) !== undefined;
+async function isWaited(db: Db, own: Place): Promise<boolean> {
+  return (await db.selectFrom("events").select("id").where(waits(own)).limit(1).executeTakeFirst()) !== undefined;
+}
+
+function waits({ id, listingId }: Place) {
+  const inLane = listingId === null ? sql`events.id = ${id}` : sql`events.listing_id = ${listingId}`;
+  return sql<SqlBool>`events.delivered_at is null and events.left_lane_at is null and ${inLane}`;
 }
 
 /**

@@ -113,9 +113,9 @@ test.each(Object.entries(acts))(
     const act = await prepare(world);
     const [events, jobs] = [await rowsOf(world.db, "events"), await jobsOf(world.db, "deliver_event")];
     await act();
-    const event = (await rowsOf(world.db, "events")).slice(events.length) as { id: number }[];
+    const event = (await rowsOf(world.db, "events")).slice(events.length) as { id: number; listing_id: number }[];
     const job = (await jobsOf(world.db, "deliver_event")).slice(jobs.length);
     expect(event).toHaveLength(1);
-    expect(job.map(({ payload }) => payload)).toEqual([{ eventId: event[0]?.id }]);
+    expect(job.map(({ payload }) => payload)).toEqual([{ eventId: event[0]?.id, listingId: event[0]?.listing_id }]);
   },
 );

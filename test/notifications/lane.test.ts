@@ -102,3 +102,38 @@ test("R-01: a job whose own event is delivered already delivers what waits behin
   await deliverEvent(world, first, 2);
   expect(await told()).toEqual([first, second]);
 });
+
+test("a job says in which lane its event waits, or as those of earlier releases does not: both tell of it", async () => {
+  const { db } = world;
+  const [first, second] = (await happened(2)) as [number, number];
+  await sql`update graphile_worker._private_jobs set payload = json_build_object('eventId', ${second}::bigint)
+    where payload ->> 'eventId' = ${String(second)}`.execute(db);
+  await sql`delete from graphile_worker._private_jobs where payload ->> 'eventId' = ${String(first)}`.execute(db);
+  await world.drain();
+  expect(await told()).toEqual([first, second]);
+  const third = await happen();
+  await deliverEvent(world, third, 1, listing.id);
+  expect(await told()).toEqual([first, second, third]);
+});
+
+test("whoever delivers an event alone waits for whoever delivers it in its lane, before the inboxes", async () => {
+  const [id] = (await happened(1)) as [number];
+  const deliveries = await world.db.transaction().execute(async (trx) => {
+    await trx.selectFrom("inboxes").select("user_id").where("user_id", "=", reader.id).forUpdate().execute();
+    const inLane = deliverEvent(world, id, 1, listing.id);
+    await expect.poll(waiters).toBe(1);
+    const alone = deliverAlone(world, id);
+    await expect.poll(waiters).toBe(2);
+    return [inLane, alone];
+  });
+  await Promise.all(deliveries);
+  expect(await told()).toEqual([id]);
+});
+
+/** How many statements wait for a lock. */
+async function waiters(): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(distinct pid) from pg_locks where not granted
+      and pid in (select pid from pg_stat_activity where datname = current_database())`.execute(world.db);
+  return rows[0]?.count ?? 0;
+}
