@@ -7,7 +7,7 @@ import { isPassing } from "../passing.ts";
 import { addJob } from "../queue.ts";
 import { rightsAreRead } from "../rights-lock.ts";
 import { type Ring, writeNews } from "./messages.ts";
-import { type Delivery, type Range, store, storeHeld } from "./store.ts";
+import { byIndexes, type Delivery, type Range, store, storeHeld } from "./store.ts";
 
 export type Parts = { db: Kysely<Database>; bus: Bus; log: Log };
 type Delivered = { event: LoggedEvent; deliveries: Delivery[] };
@@ -109,7 +109,7 @@ async function takeLane(trx: Trx, own: Place): Promise<boolean> {
     with lane as materialized (
       select pg_try_advisory_xact_lock(hashtextextended(${laneOf(own)}, 712003)) as taken
     )
-    select taken, case when taken then (${rightsAreRead}) end from lane`.execute(trx);
+    select taken, case when taken then (${rightsAreRead}) end, ${byIndexes} from lane`.execute(trx);
   return rows[0]?.taken ?? false;
 }
 

@@ -25,6 +25,12 @@ export type Delivery = {
 export type Range = { after: number; upTo: number };
 
 /**
+ * For the rest of the transaction. Postgres keeps plans (see src/prepared.ts), and one from when a table was small would
+ * go through all of it for each of ten thousand recipients until it is analysed.
+ */
+export const byIndexes = sql`set_config('enable_seqscan', 'off', true)`;
+
+/**
  * Stores the notifications of an event, once for each recipient, and that it is delivered.
  * Locks the recipients' inboxes in the order of user ids, bumps and inserts, all in one statement (edits take the locks in
  * one before it) and last in the transaction: the locks are held for a moment, and a recipient's numbers are given out in
@@ -35,12 +41,12 @@ export type Range = { after: number; upTo: number };
 export async function store(trx: Trx, event: LoggedEvent, among?: Range): Promise<Delivery[]> {
   await sql`
     with rights as materialized (${rightsAreRead})
-    select from events, rights where id = ${event.id} for no key update of events`.execute(trx);
+    select ${byIndexes} from events, rights where id = ${event.id} for no key update of events`.execute(trx);
   return storeHeld(trx, event, among);
 }
 
 /**
- * The same where rights and event are held already, by a statement before: of two who deliver one event the second sees
+ * The same where rights and event are held already, and plans go by indexes, by statements before: of two who deliver one event the second sees
  * what the first has stored, and both know whom it concerns by the rights that there are.
  */
 export async function storeHeld(trx: Trx, event: LoggedEvent, among?: Range): Promise<Delivery[]> {

@@ -1,11 +1,14 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Viewer } from "../../src/access.ts";
+import type { Db } from "../../src/db.ts";
+import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
 import { recordEvent } from "../../src/events/record.ts";
 import type { ListingView } from "../../src/marketplace/listings.ts";
 import { watchListing } from "../../src/marketplace/watches.ts";
 import { deliverAlone, deliverEvent } from "../../src/notifications/deliver.ts";
 import { readAfter } from "../../src/notifications/inbox.ts";
+import { store } from "../../src/notifications/store.ts";
 import { createPerson, publishedListing } from "../cast.ts";
 import { allowPoison, cure, poison } from "../poison.ts";
 import { createWorld, type World } from "../world.ts";
@@ -128,6 +131,18 @@ test("whoever delivers an event alone waits for whoever delivers it in its lane,
   });
   await Promise.all(deliveries);
   expect(await told()).toEqual([id]);
+});
+
+test("what stores goes by indexes, however small the tables were when its plan was kept, and nothing after it does", async () => {
+  const [id] = (await happened(1)) as [number];
+  const plans = (db: Db) => sql<{ enable_seqscan: string }>`show enable_seqscan`.execute(db);
+  await world.db.connection().execute(async (one) => {
+    const within = await one.transaction().execute(async (trx) => {
+      await store(trx, (await findEvent(trx, id)) as LoggedEvent);
+      return plans(trx);
+    });
+    expect([...within.rows, ...(await plans(one)).rows]).toEqual([{ enable_seqscan: "off" }, { enable_seqscan: "on" }]);
+  });
 });
 
 /** How many statements wait for a lock. */
