@@ -17,10 +17,6 @@ type Parts = { config: Config; bus: Bus; log: Log };
 // Of the ten seconds after SIGTERM within which unfinished work must be back in the queue.
 const FINISH_MS = 5000;
 
-// Taken together, jobs cost one look at the queue and not two each. What all are too busy for is given back in time, to
-// whoever has more.
-const TAKEN_AT_ONCE = { size: 4, ttl: 250 };
-
 /**
  * Starts taking jobs from the queue, and starts again should the queue's runner end by itself.
  * @returns stop(): lets running jobs finish for some seconds and gives back the rest, which fellows take up at once
@@ -56,7 +52,7 @@ export async function startWorker({ config, bus, log }: Parts): Promise<{ stop()
       events: listen(fellows, log),
       parsedCronItems: timetable,
       // As batches, completions that fail end the runner, which starts again. One by one they would end the process.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0, localQueue: TAKEN_AT_ONCE } },
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     };
     const started = await run(options);
     log.info({ concurrency: config.workerConcurrency }, "the worker takes jobs");
