@@ -27,6 +27,7 @@ const INTERVAL_MS = 250;
 const MOST_AT_ONCE = 100;
 const MOST_IN_SWEEP = 1000;
 const STREAMS_AT_ONCE = 250;
+const BYTES_AT_ONCE = 500_000;
 
 /**
  * The cards of listings that changed, on every page that shows one. At most four messages a second for each stream
@@ -95,11 +96,14 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
   async function showEach(found: Card[]): Promise<void> {
     const memory = newMemory(found);
     for (const card of found) shown.set(card.id, card);
-    let sent = 0;
+    let [sent, bytes] = [0, 0];
     for (const stream of streams) {
+      if (sent >= STREAMS_AT_ONCE || bytes >= BYTES_AT_ONCE) {
+        await new Promise(setImmediate);
+        [sent, bytes] = [0, 0];
+      }
       sent += 1;
-      if (sent % STREAMS_AT_ONCE === 0) await new Promise(setImmediate);
-      send(stream, found, memory);
+      bytes += send(stream, found, memory);
     }
   }
 }
@@ -121,8 +125,9 @@ function newMemory(found: Card[] = []): Memory {
 
 const NOTHING: { found: Card[]; memory: Memory } = { found: [], memory: newMemory() };
 
-function send(stream: Stream, found: Card[], memory: Memory): void {
-  if (!stream.opened) return;
+/** @returns how many bytes went out */
+function send(stream: Stream, found: Card[], memory: Memory): number {
+  if (!stream.opened) return 0;
   const { locale, role, userId } = stream;
   const common = memory.theirs.has(userId) ? undefined : memory.common[role];
   let bytes = common?.get(locale);
@@ -132,6 +137,7 @@ function send(stream: Stream, found: Card[], memory: Memory): void {
     common?.set(locale, bytes);
   }
   if (bytes) stream.connection.send("market", bytes);
+  return bytes?.length ?? 0;
 }
 
 /**
