@@ -23,7 +23,7 @@ const [SHARE, WHICH, APART] = sized(
   [0.5, "medians", (least: number) => least + 5],
   [0, "least times", (least: number) => least * 1.6],
 ) as [number, string, (least: number) => number];
-/** The neighbours of the short form hold up heartbeats as well. */
+/** The short form runs on slower machines too. */
 const [MOST_LATE_MS, MOST_MS] = sized([1000, 5000], [2000, 10_000]) as [number, number];
 
 let fleet: Fleet;

@@ -116,7 +116,7 @@ test("R-11: a stream that is ended lets go of its connection soon, even if its r
 });
 
 test("R-11: what a stream opens with is not held against its reader, even if it is more than a megabyte; what comes after is", async () => {
-  const { tell } = await createTelling(world, 200, "Copper ".repeat(600));
+  const { tell } = await createTelling(world, 200, "Copper ".repeat(700));
   await tell([world.cast.bea.id], 200);
   const known = new Set(server.hub.streams);
   const client = await server.stream(cookie, "?lastEventId=0");
