@@ -187,7 +187,8 @@ test("WEB_CONCURRENCY=1 is one process and no primary", async () => {
   await site.waitForLog(/listens/, 30_000);
   expect(pidsOf(site, "listens")).toEqual([site.pid]);
   expect(readFileSync(`/proc/${site.pid}/task/${site.pid}/children`, "utf8").trim()).toBe("");
-  const scrape = await fetch(`${site.url}/metrics`, { headers: { Authorization: `Bearer ${TOKEN}` } });
-  expect(await scrape.text()).toMatch(/^stockbell_bus_up 1$/m);
+  const scrape = () => fetch(`${site.url}/metrics`, { headers: { Authorization: `Bearer ${TOKEN}` } });
+  // It listens whether or not the bus has come up by then.
+  await expect.poll(async () => (await scrape()).text(), { timeout: 5000 }).toMatch(/^stockbell_bus_up 1$/m);
   expect((await site.stop()).code).toBe(0);
 });
