@@ -109,6 +109,19 @@ async function lastNumber(table: string): Promise<number> {
   return rows[0]?.last ?? 0;
 }
 
+/** Until the web process has noted when what was delivered, from a listing's first event on, was published: it does each second. */
+async function noted({ hub }: Awaited<ReturnType<typeof serve>>, listing: number): Promise<void> {
+  const missing = sql`
+    select from events where delivered_at is not null and published_at is null
+      and id >= (select min(id) from events where listing_id = ${listing})`;
+  await expect
+    .poll(async () => {
+      await hub.sightings.flush();
+      return (await missing.execute(world.db)).rows.length;
+    })
+    .toBe(0);
+}
+
 test("a site comes back from its back-up as it was: every row, the jobs that waited, and nobody takes old numbers for new ones", async () => {
   const { db, cast } = world;
   const server = await serve(world);
@@ -127,6 +140,7 @@ test("a site comes back from its back-up as it was: every row, the jobs that wai
     db,
   );
 
+  await noted(server, listing.id);
   const counts = await backUp(world.config, file);
   const before = await everything();
   const eventsBefore = await lastNumber("events");
@@ -145,6 +159,7 @@ test("a site comes back from its back-up as it was: every row, the jobs that wai
   const old = open.seqs().at(-1) ?? 0;
   expect(old).toBeGreaterThan(headBefore.lastSeq);
 
+  await noted(server, listing.id);
   await loseDatabase();
   const began = Date.now();
   await restore(world.config, file);
