@@ -24,6 +24,7 @@ export default {
     const { launch, stopProc, waitPort } = await harness();
     const { startPostgres } = await import("../src/embedded.ts");
     const { migrate } = await import("../src/migrate.ts");
+    const { WEB_FLAGS } = await import("./flags.ts");
     const folder = await mkdtemp(join(tmpdir(), "stockbell-bench-"));
     const settings = { fsync: "off", shared_buffers: "128MB" };
     const postgres = await startPostgres({ dir: join(folder, "postgres"), settings });
@@ -32,16 +33,11 @@ export default {
     await populate(postgres.url, ctx.n);
     await writeFile(addressFile(ctx), postgres.url);
     const env = { PORT: String(ctx.port), DATABASE_URL: postgres.url, REDIS_URL: ctx.redisUrl, SESSION_SECRET: SECRET };
-    const web = launch(
-      ctx.serverCpu,
-      process.execPath,
-      ["--max-semi-space-size=16", "--initial-old-space-size=192", "src/web.ts"],
-      {
-        cwd: ROOT,
-        env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
-        log: "stockbell",
-      },
-    );
+    const web = launch(ctx.serverCpu, process.execPath, [...WEB_FLAGS, "src/web.ts"], {
+      cwd: ROOT,
+      env: { ...env, LOG_LEVEL: "warn", STREAM_MAX: "100000" },
+      log: "stockbell",
+    });
     async function stop() {
       await stopProc(web, "SIGKILL");
       await postgres.stop();
@@ -72,7 +68,7 @@ export default {
     const { writeNews } = await import("../src/notifications/messages.ts");
     const settings = { redisUrl: ctx.redisUrl, redisCa: undefined, unverifiedTls: [] };
     const bus = createBus(settings, createLog("bench", "silent"));
-    await bus.subscribe("bench");
+    await new Promise((resolve) => bus.onUp(resolve));
     const database = new pg.Client(await readFile(addressFile(ctx), "utf8"));
     await database.connect();
     const numbers = new Map();

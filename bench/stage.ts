@@ -14,10 +14,9 @@ import { prepareStatements } from "../src/prepared.ts";
 import { freePort, startProcess, type TestProcess } from "../test/processes.ts";
 import { startRedis } from "../test/redis.ts";
 import type { Ask, Report, Seat } from "./crowd.ts";
+import { WEB_FLAGS } from "./flags.ts";
 
 const SECRET = "of the benchmark alone: it signs nothing else";
-// As the Procfile has it.
-const WEB_FLAGS = ["--max-semi-space-size=16", "--initial-old-space-size=192"];
 
 export type Stage = Awaited<ReturnType<typeof startStage>>;
 export type Crowd = Awaited<ReturnType<typeof startCrowd>>;

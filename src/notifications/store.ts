@@ -46,8 +46,8 @@ export async function store(trx: Trx, event: LoggedEvent, among?: Range): Promis
 }
 
 /**
- * The same where rights and event are held already, and plans go by indexes, by statements before: of two who deliver one event the second sees
- * what the first has stored, and both know whom it concerns by the rights that there are.
+ * The same where statements before hold rights and event already, and have plans go by indexes: of two who deliver one
+ * event the second sees what the first has stored, and both know whom it concerns by the rights that there are.
  */
 export async function storeHeld(trx: Trx, event: LoggedEvent, among?: Range): Promise<Delivery[]> {
   const edits = editsOf(event);

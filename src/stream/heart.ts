@@ -1,22 +1,20 @@
 import { framed } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { Stream } from "./stream.ts";
-import { TURNS, Turns } from "./turns.ts";
+import { TURNS } from "./turns.ts";
 
 const TICK_MS = 50;
 const TICKS_TO_LOOK = 20;
 const heartbeatFrame = framed("heartbeat");
-
-export type Heart = ReturnType<typeof startHeart>;
 
 /**
  * One wheel of three hundred turns beats for all streams, each in its own turn, so every 15 seconds: all at once would
  * hold up everything else, and a sixtieth of ten thousand still held up one notification in a hundred by 3 ms. However
  * many come and go, nobody's turn moves. With its beat each stream is looked over: is it too old? And every second,
  * whether those readers for whom something waits still take it.
+ * @returns stop()
  */
-export function startHeart(hub: Pick<Hub, "end" | "lagging">) {
-  const turns = new Turns();
+export function startHeart(hub: Pick<Hub, "turns" | "end" | "lagging">): () => void {
   const began = performance.now();
   let done = 0;
   const timer = setInterval(() => {
@@ -26,18 +24,13 @@ export function startHeart(hub: Pick<Hub, "end" | "lagging">) {
     const now = Date.now();
     const heartbeat = prepareHeartbeat(now);
     for (let tick = Math.max(done + 1, due - TURNS + 1); tick <= due; tick += 1) {
-      for (const stream of turns.at(tick)) beat(hub, stream, now, heartbeat);
+      for (const stream of hub.turns.at(tick)) beat(hub, stream, now, heartbeat);
     }
     if (looks) for (const connection of hub.lagging) connection.look(now);
     done = due;
   }, TICK_MS);
 
-  return {
-    add: (stream: Stream) => turns.add(stream),
-    delete: (stream: Stream) => turns.delete(stream),
-    share: (of: number, round: number) => turns.share(of, round),
-    stop: () => clearInterval(timer),
-  };
+  return () => clearInterval(timer);
 }
 
 function beat(hub: Pick<Hub, "end">, stream: Stream, now: number, heartbeat: (last: number) => string): void {

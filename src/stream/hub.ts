@@ -10,7 +10,7 @@ import { catchUp, note, observeDelivery, showMarks, takeAwaySince } from "./catc
 import type { Connection, StreamEnd } from "./connection.ts";
 import { type Conversations, createConversations, type Talks } from "./conversations.ts";
 import { frame } from "./frames.ts";
-import { type Heart, startHeart } from "./heart.ts";
+import { startHeart } from "./heart.ts";
 import { endInWaves } from "./leaving.ts";
 import { inLine } from "./line.ts";
 import { createMarket, type MarketCards } from "./market.ts";
@@ -20,6 +20,7 @@ import { RecentEvents } from "./recent.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { type Person, type Stream, subscribedPerson } from "./stream.ts";
 import { startSweep } from "./sweep.ts";
+import { Turns } from "./turns.ts";
 
 export type HubParts = {
   db: Kysely<Database>;
@@ -42,6 +43,7 @@ const RENEWED_MS = 1500;
 export class Hub {
   readonly people = new Map<number, Person>();
   readonly streams = new Set<Stream>();
+  readonly turns = new Turns();
   /** Those for which something waits that their readers have not taken yet. */
   readonly lagging = new Set<Connection>();
   readonly talks: Conversations;
@@ -51,7 +53,6 @@ export class Hub {
   readonly #market: ReturnType<typeof createMarket>;
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
-  readonly #heart: Heart;
   readonly #ringFor = inLine((ring) => this.#hearRing(ring));
   readonly #stops: (() => void)[];
   #closing = false;
@@ -62,8 +63,7 @@ export class Hub {
     this.#oversight = createOversight(parts, this.#admins);
     this.talks = createConversations(parts, this.people);
     this.sightings = createSightings(parts);
-    this.#heart = startHeart(this);
-    this.#stops = [this.#heart.stop, startSweep(this, parts), () => this.#market.stop()];
+    this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
     parts.bus.onMessage((channel, body) => this.#hear(channel, body));
   }
 
@@ -86,7 +86,7 @@ export class Hub {
     const stream: Stream = { ...given, person, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
     person.streams.add(stream);
     this.streams.add(stream);
-    this.#heart.add(stream);
+    this.turns.add(stream);
     if (stream.role === "admin") this.#admins.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
     return stream;
@@ -104,7 +104,7 @@ export class Hub {
   leave(stream: Stream): void {
     if (!this.streams.delete(stream)) return;
     this.#admins.delete(stream);
-    this.#heart.delete(stream);
+    this.turns.delete(stream);
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
     person?.streams.delete(stream);
@@ -142,11 +142,6 @@ export class Hub {
     const delay = () => 500 + Math.floor(Math.random() * 4500);
     await endInWaves(this.streams, ms, (stream) => this.end(stream, "deploy", undefined, delay()));
     await this.sightings.stop();
-  }
-
-  /** One of so many equal shares of the streams: see Turns. */
-  share(of: number, round: number): readonly Stream[] {
-    return this.#heart.share(of, round);
   }
 
   get hasAdmins(): boolean {

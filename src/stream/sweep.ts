@@ -28,7 +28,7 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
     round += 1;
     // A database that is away is asked again in a second.
     await checkExpired(hub, parts).catch(() => {});
-    await sweep(hub.share(PARTS, round), round % PARTS === 0);
+    await sweep(hub.turns.share(PARTS, round), round % PARTS === 0);
     running = false;
   }, EVERY_MS);
   parts.bus.onUp(() => void sweep([...hub.streams], true));
@@ -42,7 +42,7 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
       if (showsChanges) await showChanges();
       await noteDelivered(
         parts.db,
-        hub.share(NOTED_EVERY, round).map(({ person }) => person),
+        hub.turns.share(NOTED_EVERY, round).map(({ person }) => person),
       );
     } catch (error) {
       parts.log.warn({ err: error }, "the sweep could not reach the database");

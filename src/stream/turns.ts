@@ -3,8 +3,8 @@ import type { Stream } from "./stream.ts";
 export const TURNS = 300;
 
 /**
- * All streams of a process in three hundred turns: what is done for each of them, now and then, is done for some at a time. However
- * many come and go, nobody's turn moves.
+ * All streams of a process in three hundred turns: what is done for each of them, now and then, is done for some at a
+ * time. However many come and go, nobody's turn moves.
  */
 export class Turns {
   readonly #turns = Array.from({ length: TURNS }, () => new Set<Stream>());

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startHeart } from "../../src/stream/heart.ts";
 import type { Hub } from "../../src/stream/hub.ts";
 import type { Stream } from "../../src/stream/stream.ts";
+import { Turns } from "../../src/stream/turns.ts";
 
 type Beat = { at: number; event: string; bytes: string };
 
@@ -24,6 +25,7 @@ function hubOf(size: number) {
     return { userId: at, person: { last: 9 }, endsAt: 600_000, turn: 0, connection } as unknown as Stream;
   });
   const hub = {
+    turns: new Turns(),
     lagging: new Set(),
     end: (stream: Stream) => void ended.push(stream.userId),
   } as unknown as Hub;
@@ -31,17 +33,17 @@ function hubOf(size: number) {
     beats,
     ended,
     streams,
+    turns: hub.turns,
     start() {
-      const heart = startHeart(hub);
-      for (const stream of streams) heart.add(stream);
-      return heart;
+      for (const stream of streams) hub.turns.add(stream);
+      return startHeart(hub);
     },
   };
 }
 
 test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they do not beat all at once", (size) => {
   const { beats, start } = hubOf(size);
-  const { stop } = start();
+  const stop = start();
   vi.advanceTimersByTime(120_000);
   stop();
   for (const mine of beats) {
@@ -55,16 +57,16 @@ test.each([1, 7, 60, 500])("each of %i streams beats every 15 seconds, and they 
 });
 
 test("however many come and go, those who stay beat every 15 seconds", () => {
-  const { beats, streams, start } = hubOf(100);
-  const heart = start();
+  const { beats, streams, turns, start } = hubOf(100);
+  const stop = start();
   for (let n = 0; n < 600; n += 1) {
     vi.advanceTimersByTime(100);
     // Somebody of the second fifty leaves and comes back as the newest: ten each second.
     const restless = streams[50 + (n % 50)] as Stream;
-    heart.delete(restless);
-    heart.add(restless);
+    turns.delete(restless);
+    turns.add(restless);
   }
-  heart.stop();
+  stop();
   for (const mine of beats.slice(0, 50)) {
     const gaps = mine.slice(1).map((beat, at) => beat.at - (mine[at]?.at ?? 0));
     expect(gaps.length).toBeGreaterThanOrEqual(2);
@@ -74,7 +76,7 @@ test("however many come and go, those who stay beat every 15 seconds", () => {
 
 test("a heartbeat is an event with a name, the latest number and the time, and no id", () => {
   const { beats, start } = hubOf(1);
-  const { stop } = start();
+  const stop = start();
   vi.advanceTimersByTime(16_000);
   stop();
   const beat = beats[0]?.[0];
@@ -84,7 +86,7 @@ test("a heartbeat is an event with a name, the latest number and the time, and n
 
 test("a stream that has lived long enough is ended instead of beating on", () => {
   const { ended, start } = hubOf(1);
-  const { stop } = start();
+  const stop = start();
   vi.advanceTimersByTime(616_000);
   stop();
   expect(ended).toContain(0);
@@ -94,7 +96,7 @@ test("ticks that come late do not make the heartbeats late", () => {
   const { beats, start } = hubOf(60);
   // A process with too much to do: what should take 1,000 ms takes 1,200.
   vi.spyOn(performance, "now").mockImplementation(() => Date.now() * 1.2);
-  const { stop } = start();
+  const stop = start();
   vi.advanceTimersByTime(100_000);
   stop();
   for (const mine of beats) {

@@ -16,9 +16,11 @@ test("a session that runs out while the database is away ends no stream yet, and
   const ended: Stream[] = [];
   const hub = {
     streams: new Set([{ sessionId: "s", expiresAt: 0 } as Stream]),
-    share() {
-      rounds += 1;
-      return [];
+    turns: {
+      share() {
+        rounds += 1;
+        return [];
+      },
     },
     end: (stream: Stream) => void ended.push(stream),
     showChangesSince: async () => {},
