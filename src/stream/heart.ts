@@ -3,18 +3,20 @@ import type { Hub } from "./hub.ts";
 import type { Stream } from "./stream.ts";
 import { TURNS } from "./turns.ts";
 
-const TICK_MS = 50;
-const TICKS_TO_LOOK = 20;
+const TICK_MS = 100;
+const TICKS_TO_LOOK = 10;
+const ROUND_MS = TURNS * TICK_MS;
 const heartbeatFrame = framed("heartbeat");
 
 /**
- * One wheel of three hundred turns beats for all streams, each in its own turn, so every 15 seconds: all at once would
- * hold up everything else, and a sixtieth of ten thousand still held up one notification in a hundred by 3 ms. However
- * many come and go, nobody's turn moves. With its beat each stream is looked over: is it too old? And every second,
- * whether those readers for whom something waits still take it.
+ * One wheel of a hundred and fifty turns beats for all streams, each in its own turn, so every 15 seconds: all at once would
+ * hold up everything else, and a sixtieth of ten thousand still held up one notification in a hundred by 3 ms; but each
+ * turn wakes the process, which costs as much as five heartbeats. However many come and go, nobody's turn moves. With its
+ * beat each stream is looked over: is it too old, does its session run out? And every second, whether those readers for
+ * whom something waits still take it.
  * @returns stop()
  */
-export function startHeart(hub: Pick<Hub, "turns" | "end" | "lagging">): () => void {
+export function startHeart(hub: Pick<Hub, "turns" | "end" | "lagging" | "expiring">): () => void {
   const began = performance.now();
   let done = 0;
   const timer = setInterval(() => {
@@ -33,11 +35,22 @@ export function startHeart(hub: Pick<Hub, "turns" | "end" | "lagging">): () => v
   return () => clearInterval(timer);
 }
 
-function beat(hub: Pick<Hub, "end">, stream: Stream, now: number, heartbeat: (last: number) => string): void {
+function beat(
+  hub: Pick<Hub, "end" | "expiring">,
+  stream: Stream,
+  now: number,
+  heartbeat: (last: number) => Buffer,
+): void {
   // Before that a heartbeat would say too early that all has been sent.
   if (!stream.connection.settled) return;
   if (now > stream.endsAt) return hub.end(stream, "age", undefined, Math.floor(Math.random() * 1000));
+  if (!lastsOn(stream, now)) hub.expiring.add(stream);
   stream.connection.send("heartbeat", heartbeat(stream.person.last));
+}
+
+/** Whether a stream's session lasts beyond its next heartbeat, as far as is known; these may come a little late. */
+export function lastsOn(stream: Stream, now: number): boolean {
+  return stream.expiresAt > now + 2 * ROUND_MS;
 }
 
 /** Tells a stream the latest number there is for it, and the time up to which it has been told of changes. */
@@ -45,8 +58,13 @@ export function sendHeartbeat({ connection, person }: Stream): void {
   connection.send("heartbeat", prepareHeartbeat(Date.now())(person.last));
 }
 
-/** The heartbeat of a moment: only the number is left to be filled in. */
-function prepareHeartbeat(at: number): (last: number) => string {
+/** The heartbeat of a moment: only the number is left to be filled in, which is the same for many. */
+function prepareHeartbeat(at: number): (last: number) => Buffer {
   const time = new Date(at).toISOString();
-  return (last) => heartbeatFrame(`{"last":${last},"at":"${time}"}`);
+  const made = new Map<number, Buffer>();
+  return (last) => {
+    const known = made.get(last) ?? Buffer.from(heartbeatFrame(`{"last":${last},"at":"${time}"}`));
+    made.set(last, known);
+    return known;
+  };
 }

@@ -46,6 +46,8 @@ export class Hub {
   readonly turns = new Turns();
   /** Those for which something waits that their readers have not taken yet. */
   readonly lagging = new Set<Connection>();
+  /** Those whose session may run out before their next heartbeat: it is looked at each second. */
+  readonly expiring = new Set<Stream>();
   readonly talks: Conversations;
   readonly sightings: Sightings;
   readonly #admins = new Set<Stream>();
@@ -87,6 +89,7 @@ export class Hub {
     person.streams.add(stream);
     this.streams.add(stream);
     this.turns.add(stream);
+    this.expiring.add(stream);
     if (stream.role === "admin") this.#admins.add(stream);
     this.#parts.metrics.streams.inc({ role: stream.role });
     return stream;
@@ -105,6 +108,7 @@ export class Hub {
     if (!this.streams.delete(stream)) return;
     this.#admins.delete(stream);
     this.turns.delete(stream);
+    this.expiring.delete(stream);
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
     person?.streams.delete(stream);

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { arrayOf } from "../db.ts";
 import { readChangedHeads } from "../notifications/heads.ts";
 import { note, sendMarks } from "./catch-up.ts";
+import { lastsOn } from "./heart.ts";
 import type { Hub, HubParts } from "./hub.ts";
 import type { Person, Stream } from "./stream.ts";
 
@@ -82,7 +83,10 @@ async function checkSessions(hub: Hub, { db }: HubParts, streams: readonly Strea
 async function checkExpired(hub: Hub, { db }: HubParts): Promise<void> {
   const now = Date.now();
   const seeming: Stream[] = [];
-  for (const stream of hub.streams) if (stream.expiresAt <= now) seeming.push(stream);
+  for (const stream of hub.expiring) {
+    if (stream.expiresAt <= now) seeming.push(stream);
+    else if (lastsOn(stream, now)) hub.expiring.delete(stream);
+  }
   if (seeming.length === 0) return;
   const { rows } = await sql<{ sid: string; expire: Date }>`
     select sid, expire from sessions

@@ -1,9 +1,9 @@
 import type { Stream } from "./stream.ts";
 
-export const TURNS = 300;
+export const TURNS = 150;
 
 /**
- * All streams of a process in three hundred turns: what is done for each of them, now and then, is done for some at a
+ * All streams of a process in a hundred and fifty turns: what is done for each of them, now and then, is done for some at a
  * time. However many come and go, nobody's turn moves.
  */
 export class Turns {
@@ -30,7 +30,7 @@ export class Turns {
 
   /**
    * One of so many equal shares of the streams: in as many rounds everybody has been in one.
-   * @param of a divisor of three hundred
+   * @param of a divisor of a hundred and fifty
    * @returns the same array as before where nobody has come or gone
    */
   share(of: number, round: number): readonly Stream[] {

@@ -20,20 +20,28 @@ function hubOf(size: number) {
     beats.push(mine);
     const connection = {
       settled: true,
-      send: (event: string, bytes: string) => mine.push({ at: Date.now(), event, bytes }),
+      send: (event: string, bytes: Buffer) => mine.push({ at: Date.now(), event, bytes: String(bytes) }),
     };
-    return { userId: at, person: { last: 9 }, endsAt: 600_000, turn: 0, connection } as unknown as Stream;
+    return {
+      userId: at,
+      person: { last: 9 },
+      endsAt: 600_000,
+      expiresAt: 700_000,
+      turn: 0,
+      connection,
+    } as unknown as Stream;
   });
   const hub = {
     turns: new Turns(),
     lagging: new Set(),
+    expiring: new Set(),
     end: (stream: Stream) => void ended.push(stream.userId),
   } as unknown as Hub;
   return {
     beats,
     ended,
     streams,
-    turns: hub.turns,
+    ...{ turns: hub.turns, expiring: hub.expiring },
     start() {
       for (const stream of streams) hub.turns.add(stream);
       return startHeart(hub);
@@ -90,6 +98,18 @@ test("a stream that has lived long enough is ended instead of beating on", () =>
   vi.advanceTimersByTime(616_000);
   stop();
   expect(ended).toContain(0);
+});
+
+test("a session that runs out before the next heartbeat is looked at from now on, and one that lasts is not", () => {
+  const { streams, expiring, start } = hubOf(2);
+  const [short] = streams as [Stream, Stream];
+  short.expiresAt = 40_000;
+  const stop = start();
+  vi.advanceTimersByTime(9000);
+  expect([...expiring]).toEqual([]);
+  vi.advanceTimersByTime(15_000);
+  stop();
+  expect([...expiring]).toEqual([short]);
 });
 
 test("ticks that come late do not make the heartbeats late", () => {

@@ -15,7 +15,7 @@ test("a session that runs out while the database is away ends no stream yet, and
   let rounds = 0;
   const ended: Stream[] = [];
   const hub = {
-    streams: new Set([{ sessionId: "s", expiresAt: 0 } as Stream]),
+    expiring: new Set([{ sessionId: "s", expiresAt: 0 } as Stream]),
     turns: {
       share() {
         rounds += 1;

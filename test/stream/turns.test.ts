@@ -9,7 +9,7 @@ function turnsOf(size: number) {
   return { turns, streams };
 }
 
-test.each([5, 30, 60])("in %i rounds everybody is in one share, and in one only", (of) => {
+test.each([5, 30, 75])("in %i rounds everybody is in one share, and in one only", (of) => {
   const { turns, streams } = turnsOf(130);
   const shares = Array.from({ length: of }, (_, round) => turns.share(of, round + 7));
   expect(shares.flat().length).toBe(130);
