@@ -94,6 +94,7 @@ export function createMarket({ cards, log }: Pick<HubParts, "cards" | "log">, st
 
   /** To ten thousand streams it takes a while, in which others have something to be told as well. */
   async function showEach(found: Card[]): Promise<void> {
+    if (found.length === 0) return;
     const memory = newMemory(found);
     for (const card of found) shown.set(card.id, card);
     let [sent, bytes] = [0, 0];

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { arrayOf } from "../db.ts";
-import { readChangedHeads } from "../notifications/heads.ts";
+import type { InboxHead } from "../notifications/heads.ts";
 import { note, sendMarks } from "./catch-up.ts";
 import { lastsOn } from "./heart.ts";
 import type { Hub, HubParts } from "./hub.ts";
@@ -38,8 +38,7 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
   async function sweep(streams: readonly Stream[], showsChanges: boolean): Promise<void> {
     try {
       parts.metrics.busUp.set(parts.bus.up ? 1 : 0);
-      await checkSessions(hub, parts, streams);
-      await checkInboxes(hub, parts, streams);
+      await compare(hub, parts, streams);
       if (showsChanges) await showChanges();
       await noteDelivered(
         parts.db,
@@ -57,26 +56,52 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
   }
 }
 
+/** How a stream's session, person or inbox differs from what is known of it here. */
+type Difference = { n: number; userId: number | null; hasRole: boolean | null } & Pick<
+  InboxHead,
+  "lastSeq" | "unseen" | "revision"
+>;
+
 /**
- * Ends the streams whose session is gone or whose person is suspended or has another role by now. Thousands are asked
- * about with one query, which brings nothing of those with whom all is well.
+ * Compares what is known of these streams with Postgres: one query for thousands, which brings nothing of those with whom
+ * all is well. Ends the streams whose session is gone or whose person is suspended or has another role by now, and brings
+ * up to date whoever has been told less than Postgres has for them.
  */
-async function checkSessions(hub: Hub, { db }: HubParts, streams: readonly Stream[]): Promise<void> {
+async function compare(hub: Hub, { db }: HubParts, streams: readonly Stream[]): Promise<void> {
   if (streams.length === 0) return;
   const { sids, userIds, roles } = askAbout(streams);
-  const asked = sql`rows from (
-    json_array_elements_text(${sids}::json), unnest(${userIds}::bigint[]), unnest(${roles}::text[])
-  ) with ordinality asked (sid, user_id, role, n)`;
-  const { rows } = await sql<{ n: number; userId: number | null; role: string }>`
-    select asked.n, users.id as "userId", users.role
-    from ${asked}
-    left join sessions on sessions.sid = asked.sid and sessions.expire > now()
+  const revisions = arrayOf(streams.map(({ person }) => person.revision));
+  const known = sql`rows from (
+    json_array_elements_text(${sids}::json), unnest(${userIds}::bigint[]), unnest(${roles}::text[]), unnest(${revisions}::bigint[])
+  ) with ordinality known (sid, user_id, role, revision, n)`;
+  const { rows } = await sql<Difference>`
+    select known.n, users.id as "userId", users.role = known.role as "hasRole",
+      inboxes.last_seq as "lastSeq", inboxes.unseen, inboxes.revision
+    from ${known}
+    left join sessions on sessions.sid = known.sid and sessions.expire > now()
     left join users on users.id = (sessions.sess -> 'passport' ->> 'user')::bigint and users.status = 'active'
-    where users.id is distinct from asked.user_id or users.role <> asked.role`.execute(db);
-  for (const { n, userId } of rows) {
+    left join inboxes on inboxes.user_id = known.user_id and inboxes.revision > known.revision
+    where users.id is distinct from known.user_id or users.role <> known.role or inboxes.user_id is not null`.execute(
+    db,
+  );
+  for (const { n, userId, hasRole, ...head } of rows) {
     const stream = streams[n - 1] as Stream;
-    hub.end(stream, "signed-out", userId === stream.userId ? "role" : "signed-out");
+    if (userId !== stream.userId) hub.end(stream, "signed-out", "signed-out");
+    else if (!hasRole) hub.end(stream, "signed-out", "role");
+    else showCount(stream.person, head);
   }
+  for (const stream of streams) {
+    const { person } = stream;
+    if (stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
+  }
+}
+
+/** Those who have missed a number are told the count with it. */
+function showCount(person: Person, head: Parameters<typeof note>[1]): void {
+  // The bell may have told of it meanwhile.
+  if (head.revision <= person.revision) return;
+  note(person, head);
+  for (const stream of person.streams) if (stream.cursor >= person.last) sendMarks(stream, [], person);
 }
 
 /** Ends those whose session has run out; it may have been prolonged since. */
@@ -97,24 +122,6 @@ async function checkExpired(hub: Hub, { db }: HubParts): Promise<void> {
     const until = prolonged.get(stream.sessionId);
     if (until) stream.expiresAt = until;
     else hub.end(stream, "signed-out", "signed-out");
-  }
-}
-
-/** Brings up to date whoever has been told less than Postgres has for them. */
-async function checkInboxes(hub: Hub, { db }: HubParts, streams: readonly Stream[]): Promise<void> {
-  if (streams.length === 0) return;
-  const revisions = streams.map(({ person }) => person.revision);
-  for (const head of await readChangedHeads(db, askAbout(streams).userIds, arrayOf(revisions))) {
-    const person = hub.people.get(head.userId);
-    // The bell may have told of it meanwhile.
-    if (!person || head.revision <= person.revision) continue;
-    note(person, head);
-    // Those who have missed a number are told the count with it.
-    for (const stream of person.streams) if (stream.cursor >= person.last) sendMarks(stream, [], person);
-  }
-  for (const stream of streams) {
-    const { person } = stream;
-    if (stream.opened && !stream.reading && stream.cursor < person.last) void hub.catchUp(person, stream);
   }
 }
 
