@@ -2,6 +2,8 @@ import type { Socket } from "node:net";
 import type { Request, Response } from "express";
 import type { Metrics } from "../metrics.ts";
 import type { StreamEvent } from "./frames.ts";
+import { headOf } from "./head.ts";
+import { writeInTurn } from "./writing.ts";
 
 /** Why a stream ended, as the log and the metrics say it. */
 export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed" | "replaced" | "age" | "deploy";
@@ -9,18 +11,6 @@ export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed"
 const MOST_WAITING = 1_000_000;
 const STALLED_MS = 27_000;
 const LINGER_MS = 5000;
-/** The head of a stream, beside what all answers have. */
-export const STREAM_HEAD = {
-  "Content-Type": "text/event-stream; charset=utf-8",
-  "Cache-Control": "private, no-cache, no-store, no-transform",
-  "X-Accel-Buffering": "no",
-  // It ends with its connection, so it needs no chunks.
-  Connection: "close",
-};
-
-const STREAM_LINES = Object.entries(STREAM_HEAD)
-  .map(([name, value]) => `${name}: ${value}\r\n`)
-  .join("");
 
 const streamSockets = new WeakSet<Socket>();
 
@@ -44,8 +34,8 @@ export class Connection {
   readonly #onEnd: (reason: StreamEnd) => void;
   /** Until the head is out. */
   #res: Response | null;
-  /** What the stream opens with, gathered to go out as one. */
-  #held: string | null = null;
+  /** What is sent in one turn, gathered to go out as one. */
+  #held: Buffer | null = null;
   /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
   #opening: number | null = null;
@@ -91,8 +81,7 @@ export class Connection {
     if (res.headersSent) return this.#finish("client");
     this.#res = null;
     streamSockets.add(this.#socket);
-    this.#held = headOf(res);
-    process.nextTick(() => this.#release());
+    this.#hold(Buffer.from(headOf(res)));
     letGo(res);
     // What Node sets for a connection that waits for its next request.
     this.#socket.setTimeout(0);
@@ -107,21 +96,33 @@ export class Connection {
     this.#opening ??= this.#written;
   }
 
-  /** Writes a formatted event, or several. A reader is cut before more than a megabyte waits for it: it comes back with its cursor. */
+  /**
+   * Sends a formatted event, or several, by the end of this turn. A reader is cut before more than a megabyte waits for it:
+   * it comes back with its cursor.
+   */
   send(event: StreamEvent, bytes: string | Buffer): void {
     if (this.ended) return;
     // Made into bytes here, once: Node would count them and make them itself.
-    const chunk = this.#held === null && typeof bytes === "string" ? Buffer.from(bytes) : bytes;
-    const size = Buffer.byteLength(chunk);
+    const chunk = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
     const taken = this.#written - this.waiting;
     const unread = this.#written - Math.max(taken, this.#opening ?? this.#written);
-    if (unread > 0 && unread + size > MOST_WAITING) return this.cut("slow");
-    if (taken === this.#written) this.#tookAt = Date.now();
-    this.#written += size;
-    if (this.#held === null) this.#write(chunk);
-    else this.#held += bytes;
+    if (unread > 0 && unread + chunk.length > MOST_WAITING) return this.cut("slow");
+    this.#written += chunk.length;
+    this.#hold(chunk);
     this.sent += 1;
     this.#metrics.sent(event);
+  }
+
+  /** Writes what is held. */
+  release(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held === null || this.#socket.destroyed) return;
+    this.#socket.write(held);
+    // As a rule the kernel has taken it all by now.
+    if (this.#socket.writableLength === 0 || this.#lagging.has(this)) return;
+    this.#tookAt = Date.now();
+    this.#lagging.add(this);
   }
 
   /** To be called every second while it lags: cuts a reader that has taken nothing of what waits for half a minute. */
@@ -138,7 +139,7 @@ export class Connection {
     this.open();
     this.send(event, bytes);
     if (this.ended) return;
-    this.#release();
+    this.release();
     this.#finish(reason);
     this.#socket.end();
     // A reader that does not read would hold the connection, and what waits for it, for ever.
@@ -153,16 +154,12 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #write(bytes: string | Buffer): void {
-    this.#socket.write(bytes);
-    // As a rule the kernel has taken it all by now.
-    if (this.#socket.writableLength > 0) this.#lagging.add(this);
-  }
-
-  #release(): void {
-    const held = this.#held;
-    this.#held = null;
-    if (held !== null && !this.#socket.destroyed) this.#write(held);
+  #hold(bytes: Buffer): void {
+    if (this.#held !== null) this.#held = Buffer.concat([this.#held, bytes]);
+    else {
+      this.#held = bytes;
+      writeInTurn(this);
+    }
   }
 
   #finish(reason: StreamEnd): void {
@@ -172,13 +169,6 @@ export class Connection {
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }
-}
-
-function headOf(res: Response): string {
-  const lines = [`HTTP/1.1 200 OK\r\nDate: ${new Date().toUTCString()}\r\n${STREAM_LINES}`];
-  for (const name of res.getHeaderNames()) lines.push(`${name}: ${res.getHeader(name)}\r\n`);
-  lines.push("\r\n");
-  return lines.join("");
 }
 
 /**

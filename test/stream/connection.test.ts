@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect, Socket } from "node:net";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
@@ -53,6 +53,26 @@ test("the stream's bytes are not chunked, not cached, not buffered and not compr
   expect(head).toMatch(/x-accel-buffering: no/i);
   expect(body).toMatch(/^retry:\d+\n/);
   socket.destroy();
+  await until(() => server.hub.streams.size === 0);
+});
+
+test("of what is told in one turn the first goes out at once, and the rest at its end, to each as one", async () => {
+  const sockets = [await rawStream(), await rawStream()];
+  await until(() => sockets.every(({ text }) => text().includes("event:heartbeat")));
+  const [one, two] = [...server.hub.streams].map(({ connection }) => connection);
+  const writing = vi.spyOn(Socket.prototype, "write");
+  const written = () => writing.mock.calls.map(([bytes]) => String(bytes));
+  one?.send("toast", "first;");
+  expect(written()).toEqual(["first;"]);
+  one?.send("toast", "second;");
+  two?.send("toast", "third;");
+  two?.send("toast", "fourth;");
+  expect(written()).toEqual(["first;"]);
+  await new Promise(setImmediate);
+  expect(written()).toEqual(["first;", "second;", "third;fourth;"]);
+  writing.mockRestore();
+  await until(() => sockets[0]?.text().endsWith("first;second;") === true);
+  for (const { socket } of sockets) socket.destroy();
   await until(() => server.hub.streams.size === 0);
 });
 
