@@ -11,7 +11,7 @@ let web: PersonFigures;
 // Both on this machine, one after the other: what is compared is their ratio, never a clock.
 beforeAll(async () => {
   stage = await startStage(PEOPLE);
-  const short = { rates: [2000], seconds: 1, idleSeconds: 0, settleMs: 600, warmUp: 500 };
+  const short = { rates: [2000], seconds: 1, idleSeconds: 2, settleMs: 600, warmUp: 500 };
   raw = await measurePerson(stage, "raw", PEOPLE, short);
   web = await measurePerson(stage, "web", PEOPLE, short);
 });
@@ -23,6 +23,7 @@ test.each([
   ["to tell one person of one event", (one: PersonFigures) => one.rates[2000]?.cpu, 2],
   ["to tell all of one event", (one: PersonFigures) => one.all.cpu, 1.6],
   ["to open a stream", (one: PersonFigures) => one.openCpu, 3.2],
+  ["to be connected and told nothing", (one: PersonFigures) => one.idleCpuHour, 2],
 ])("beside streams of node:http alone it costs little more %s", (_what, of, most) => {
   console.log(`lean: ${ratio(of).toFixed(2)} times raw, at most ${most}`);
   expect(ratio(of)).toBeLessThan(most);
