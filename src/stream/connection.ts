@@ -11,6 +11,7 @@ export type StreamEnd = "client" | "slow" | "stalled" | "signed-out" | "renewed"
 const MOST_WAITING = 1_000_000;
 const STALLED_MS = 27_000;
 const LINGER_MS = 5000;
+const MOST_HELD = 16_000;
 
 const streamSockets = new WeakSet<Socket>();
 
@@ -155,11 +156,13 @@ export class Connection {
   }
 
   #hold(bytes: Buffer): void {
-    if (this.#held !== null) this.#held = Buffer.concat([this.#held, bytes]);
-    else {
+    if (this.#held === null) {
       this.#held = bytes;
-      writeInTurn(this);
+      return writeInTurn(this);
     }
+    this.#held = Buffer.concat([this.#held, bytes]);
+    // To gather more of it would be to copy it over and over.
+    if (this.#held.length > MOST_HELD) this.release();
   }
 
   #finish(reason: StreamEnd): void {

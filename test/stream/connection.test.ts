@@ -76,6 +76,23 @@ test("of what is told in one turn the first goes out at once, and the rest at it
   await until(() => server.hub.streams.size === 0);
 });
 
+test("whoever is told a thousand things in one turn gets them in their order, in pieces of some kilobytes", async () => {
+  const { socket, text } = await rawStream();
+  await until(() => text().includes("event:heartbeat"));
+  const [connection] = [...server.hub.streams].map((stream) => stream.connection);
+  const writing = vi.spyOn(Socket.prototype, "write");
+  const things = Array.from({ length: 1000 }, (_, n) => `${n}${"x".repeat(500)};`);
+  for (const thing of things) connection?.send("toast", thing);
+  await new Promise(setImmediate);
+  const lengths = writing.mock.calls.map(([bytes]) => (bytes as Buffer).length);
+  writing.mockRestore();
+  expect(lengths.length).toBeLessThan(40);
+  expect(Math.max(...lengths)).toBeLessThan(17_000);
+  await until(() => text().endsWith(things.join("")));
+  socket.destroy();
+  await until(() => server.hub.streams.size === 0);
+});
+
 test("a further request on a stream's connection is not answered into the stream: it ends it", async () => {
   const { socket, text } = await rawStream();
   await until(() => text().includes("event:heartbeat"));
