@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { freePort, startProcess, type TestProcess, until } from "../processes.ts";
 import { createTelling, type Member, signedInCrowd } from "./crowd.ts";
@@ -36,9 +36,7 @@ afterAll(async () => {
   await database?.close();
 });
 
-test.concurrent(`R-07: ${SLOW} requests at a time wait for a lock and take the whole pool: they are told so in time, streams go on, and all is well afterwards`, async ({
-  onTestFinished,
-}) => {
+test(`R-07: ${SLOW} requests at a time wait for a lock and take the whole pool: they are told so in time, streams go on, and all is well afterwards`, async () => {
   const { world } = fleet;
   const [web] = fleet.webs;
   const telling = await createTelling(world, 10_000);
@@ -79,7 +77,7 @@ test.concurrent(`R-07: ${SLOW} requests at a time wait for a lock and take the w
   if (HELD_MS > 2 * BEAT_MS) expect(percentile(drifts, 0.99)).toBeLessThan(1000);
 }, 180_000);
 
-test.concurrent("R-07: a Postgres that is silent on open connections makes requests fail in time, and neither they nor the sweep hang for ever", async () => {
+test("R-07: a Postgres that is silent on open connections makes requests fail in time, and neither they nor the sweep hang for ever", async () => {
   const { world } = fleet;
   const unrung = await createTelling({ ...world, bus: { ...world.bus, publish: async () => {} } }, 10);
   const people = await signedInCrowd(world, 5);
