@@ -5,19 +5,24 @@ import { type Stage, startStage } from "../../bench/stage.ts";
 const PEOPLE = 1000;
 
 let stage: Stage;
-let raw: PersonFigures;
-let web: PersonFigures;
+const raw: PersonFigures[] = [];
+const web: PersonFigures[] = [];
 
-// Both on this machine, one after the other: what is compared is their ratio, never a clock.
+// Both on this machine, in turns: what is compared is their ratio, never a clock. A shared machine is a third slower from one
+// half minute to the next, so each is measured twice and the better one counts.
 beforeAll(async () => {
   stage = await startStage(PEOPLE);
-  const short = { rates: [2000], seconds: 1, idleSeconds: 2, settleMs: 600, warmUp: 500 };
-  raw = await measurePerson(stage, "raw", PEOPLE, short);
-  web = await measurePerson(stage, "web", PEOPLE, short);
+  const short = { rates: [2000], seconds: 1, idleSeconds: 1, settleMs: 600, warmUp: 500 };
+  for (let round = 0; round < 2; round += 1) {
+    raw.push(await measurePerson(stage, "raw", PEOPLE, short));
+    web.push(await measurePerson(stage, "web", PEOPLE, short));
+  }
 });
 afterAll(() => stage.stop());
 
-const ratio = (of: (figures: PersonFigures) => number | undefined) => (of(web) ?? 0) / (of(raw) ?? 0);
+type Figure = (figures: PersonFigures) => number | undefined;
+const least = (all: PersonFigures[], of: Figure) => Math.min(...all.map((one) => of(one) ?? Number.NaN));
+const ratio = (of: Figure) => least(web, of) / least(raw, of);
 
 test.each([
   ["to tell one person of one event", (one: PersonFigures) => one.rates[2000]?.cpu, 2],
@@ -30,10 +35,11 @@ test.each([
 });
 
 test("a person who is connected takes little more memory than a stream of node:http alone", () => {
-  console.log(`lean: ${web.kibEach.toFixed(1)} KiB for each, raw ${raw.kibEach.toFixed(1)}`);
-  expect(ratio((one) => one.kibEach)).toBeLessThan(2.2);
+  const each: Figure = ({ kibEach }) => kibEach;
+  console.log(`lean: ${least(web, each).toFixed(1)} KiB for each, raw ${least(raw, each).toFixed(1)}`);
+  expect(ratio(each)).toBeLessThan(2.2);
 });
 
 test("nothing of it is lost", () => {
-  expect([web.rates[2000]?.lost, web.all.lost]).toEqual([0, 0]);
+  for (const { rates, all } of web) expect([rates[2000]?.lost, all.lost]).toEqual([0, 0]);
 });
