@@ -56,11 +56,10 @@ export function startSweep(hub: Hub, parts: HubParts): () => void {
   }
 }
 
+type Head = Pick<InboxHead, "lastSeq" | "unseen" | "revision">;
+
 /** How a stream's session, person or inbox differs from what is known of it here. */
-type Difference = { n: number; userId: number | null; hasRole: boolean | null } & Pick<
-  InboxHead,
-  "lastSeq" | "unseen" | "revision"
->;
+type Difference = Head & { n: number; userId: number | null; hasRole: boolean | null };
 
 /**
  * Compares what is known of these streams with Postgres: one query for thousands, which brings nothing of those with whom
@@ -97,7 +96,7 @@ async function compare(hub: Hub, { db }: HubParts, streams: readonly Stream[]): 
 }
 
 /** Those who have missed a number are told the count with it. */
-function showCount(person: Person, head: Parameters<typeof note>[1]): void {
+function showCount(person: Person, head: Head): void {
   // The bell may have told of it meanwhile.
   if (head.revision <= person.revision) return;
   note(person, head);

@@ -1,4 +1,4 @@
-/** What has something to be written, and may already live on what its reader has been sent so far. */
+/** What has something to be written; settled, once all that it opens with has been. */
 type Holder = { readonly settled: boolean; release(): void };
 
 /** By then those who wait longest have waited for a tenth of a millisecond, and there is little left to be saved. */
@@ -18,9 +18,9 @@ export function writeInTurn(holder: Holder): void {
     isTurn = true;
     process.nextTick(endTurn);
   }
-  // What a stream opens with goes out as one.
+  // What a stream opens with goes out as one, so that may still be coming.
   if (isFirst && holder.settled) holder.release();
-  else if (holding.push(holder) >= MOST) releaseAll();
+  else if (holding.push(holder) >= MOST && holder.settled) releaseAll();
 }
 
 function endTurn(): void {
