@@ -82,7 +82,8 @@ function createRedisBus(url: string, config: Settings, log: Log, pace: HearingPa
       onDeaf: () => log.warn("the bus is deaf: Redis takes what this process says to itself, and it does not hear it"),
       onHearing() {
         log.info("the bus hears again");
-        emitter.emit("up");
+        // Between the first and the last subscription of a new connection it is the last that says so.
+        if (connected) emitter.emit("up");
       },
       onHopeless: () => emitter.emit("hopeless"),
     },

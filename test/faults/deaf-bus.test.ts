@@ -78,6 +78,22 @@ test("R-05: a process that does not hear what its Redis takes says that it is de
   expect(await ready(server.url)).toEqual([200, "ok"]);
 });
 
+test("R-05: who hears itself again before all of its channels are subscribed is up once, and not before they are", async () => {
+  const { bus, ups } = await site();
+  const client = new Redis(redis.url);
+  onTestFinished(() => client.disconnect());
+  await Promise.all(Array.from({ length: 5000 }, (_, at) => bus.subscribe(`one-of-many:${at}`)));
+  const subscribed: Promise<unknown[]>[] = [];
+  bus.onUp(() => void subscribed.push(client.pubsub("CHANNELS", "*one-of-many:*")));
+  const before = ups.length;
+  ears.deafen("present");
+  await until(() => bus.deaf);
+  const [self] = (await client.pubsub("CHANNELS", "*self:*")) as string[];
+  for (const since = ears.made(); !bus.up || ears.made() === since; ) await client.publish(self as string, "0");
+  expect(ups.slice(before)).toEqual([true]);
+  expect(await Promise.all(subscribed)).toEqual([expect.objectContaining({ length: 5000 })]);
+});
+
 test("R-05: while it stays deaf new people are sent elsewhere, and those who are there miss nothing, also when it hears again", async () => {
   const { db, cast } = world;
   const { bus, server, ups, lines } = await site();
