@@ -1,13 +1,13 @@
 export type BusMessage = { channel: string; body: string };
 
 // Every web process hears all of these: read from Redis one by one, each costs a third of what it costs to tell of it.
-const HEARD_BY_ALL = "events";
+export const HEARD_BY_ALL = "events";
 /** Several of them as one, a line each. Releases before this one do not listen to it, and find what it says by their sweep. */
-const SEVERAL = `${HEARD_BY_ALL}:several`;
+export const SEVERAL = `${HEARD_BY_ALL}:several`;
 const LONGEST = 250_000;
 
 /**
- * Gathers what is published in one turn of the event loop and hands it over at the end of that, all together: what happens
+ * Gathers what one callback of the event loop publishes and hands it over as soon as that is done, all together: what happens
  * at the same moment goes as one, and nothing waits for what may come later.
  * @param handOver takes all of it, in the order in which it was given
  * @returns gives some; settles as the hand-over does, for all who gave
@@ -18,10 +18,12 @@ export function inOneTurn(handOver: (all: BusMessage[]) => Promise<void>): (some
 
   return (some) => {
     for (const message of some) gathered.push(message);
-    handedOver ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      const all = gathered;
-      [gathered, handedOver] = [[], null];
-      return handOver(all);
+    handedOver ??= new Promise((resolve, reject) => {
+      process.nextTick(() => {
+        const all = gathered;
+        [gathered, handedOver] = [[], null];
+        handOver(all).then(resolve, reject);
+      });
     });
     return handedOver;
   };
@@ -42,12 +44,6 @@ export function bundled(messages: BusMessage[]): BusMessage[] {
     bundles.push(next);
   }
   return bundles;
-}
-
-/** What was bundled, one by one again. */
-export function unbundled({ channel, body }: BusMessage): BusMessage[] {
-  if (channel !== SEVERAL) return [{ channel, body }];
-  return body.split("\n").map((one) => ({ channel: HEARD_BY_ALL, body: one }));
 }
 
 /** On which channels what is published on one may come. */

@@ -11,7 +11,7 @@ export function connectRedis(
   url: string,
   config: Pick<Config, "redisCa" | "unverifiedTls">,
   log: Log,
-  more: { enableAutoPipelining?: boolean; autoResubscribe?: boolean },
+  more: { autoResubscribe?: boolean } = {},
 ): Redis {
   const client = new Redis(url, {
     maxRetriesPerRequest: 0,

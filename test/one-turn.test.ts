@@ -17,7 +17,7 @@ async function listener(...channels: string[]): Promise<{ bus: Bus; heard: strin
   const bus = createBus({ redisUrl: redis.url, redisCa: undefined, unverifiedTls: [] }, pino({ level: "silent" }));
   onTestFinished(() => bus.close());
   const heard: string[] = [];
-  bus.onMessage((channel, body) => void heard.push(`${channel} ${body}`));
+  bus.onMessage((channel, bodies) => void heard.push(...bodies.map((body) => `${channel} ${body}`)));
   await until(() => bus.up);
   for (const channel of channels) await bus.subscribe(channel);
   return { bus, heard };

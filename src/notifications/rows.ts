@@ -20,11 +20,16 @@ export function toRow(notice: Notice, req: Pick<Request, "headers">): Row {
 export function rowFor(notice: Told, locale: string) {
   const { event, seq, reason, readAt, archivedAt } = notice;
   const hidden = notice.withheld ?? false;
+  const { headline, detail, link, reasonText } = hidden ? withheld : describe(event, seq, reason, formatFor(locale));
+  const { offer, note, version } = hidden ? nothing : offered(notice);
   return {
     seq,
     hidden,
     kind: hidden ? null : event.kind,
-    ...(hidden ? withheld : describe(event, seq, reason, formatFor(locale))),
+    headline,
+    detail,
+    link,
+    reasonText,
     at: new Date(event.occurredAt),
     read: readAt !== null,
     archived: archivedAt !== null,
@@ -35,7 +40,9 @@ export function rowFor(notice: Told, locale: string) {
     title: hidden ? null : event.data.title,
     /** Of rows with the same, only the newest that is unread is shown. */
     folds: event.kind === "listing_updated" && !hidden ? `${event.listingId}:${reason}` : null,
-    ...(hidden ? { offer: null, note: null } : offered(notice)),
+    offer,
+    note,
+    version,
   };
 }
 
@@ -44,10 +51,12 @@ export function isQuiet({ quiet, readAt, archivedAt, withheld: hidden = false }:
   return quiet || hidden || readAt !== null || archivedAt !== null;
 }
 
+const nothing = { offer: null, note: null, version: undefined };
+
 /** What it offers, and what has become of that as of which version of the listing. */
 function offered({ event, reason, standing }: Told) {
   const offer = offerOf(event, reason);
-  if (!offer) return { offer, note: null };
+  if (!offer) return nothing;
   // An event alone tells the state that it led to, which is the version after the one that its actor had seen.
   const version = standing?.version ?? (event.data.version ?? -1) + 1;
   return { offer, note: standing ? noteFor(offer, standing) : null, version };

@@ -5,15 +5,8 @@ import { isAnythingGoneSince, readGoneSince } from "../notifications/gone.ts";
 import { type Notice, readThese } from "../notifications/inbox.ts";
 import type { Marks } from "../notifications/messages.ts";
 import { isQuiet } from "../notifications/rows.ts";
-import {
-  type Badge,
-  MOST_TOASTS,
-  marksFrame,
-  noticeFrame,
-  standingFrame,
-  summaryFragment,
-  toastsOf,
-} from "./fragments.ts";
+import type { Badge } from "./badges.ts";
+import { MOST_TOASTS, marksFrame, noticeFrame, standingFrame, summaryFragment, toastsOf } from "./fragments.ts";
 import { frame } from "./frames.ts";
 import type { Missed, Reads } from "./reads.ts";
 import type { Sightings } from "./sightings.ts";

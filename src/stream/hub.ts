@@ -14,6 +14,7 @@ import { startHeart } from "./heart.ts";
 import { endInWaves } from "./leaving.ts";
 import { inLine } from "./line.ts";
 import { createMarket, type MarketCards } from "./market.ts";
+import { bringNear, bringReadersNear } from "./nearby.ts";
 import { createOversight } from "./oversight.ts";
 import type { Reads } from "./reads.ts";
 import { RecentEvents } from "./recent.ts";
@@ -55,7 +56,7 @@ export class Hub {
   readonly #market: ReturnType<typeof createMarket>;
   readonly #oversight: ReturnType<typeof createOversight>;
   readonly #recent = new RecentEvents();
-  readonly #ringFor = inLine((ring) => this.#hearRing(ring));
+  readonly #ringFor = inLine((rings) => this.#hearRings(rings));
   readonly #stops: (() => void)[];
   #closing = false;
 
@@ -66,7 +67,7 @@ export class Hub {
     this.talks = createConversations(parts, this.people);
     this.sightings = createSightings(parts);
     this.#stops = [startHeart(this), startSweep(this, parts), () => this.#market.stop()];
-    parts.bus.onMessage((channel, body) => this.#hear(channel, body));
+    parts.bus.onMessage((channel, bodies) => this.#hear(channel, bodies));
   }
 
   /** Listens to what concerns everybody; resolves when the bus has confirmed it. */
@@ -86,7 +87,7 @@ export class Hub {
     const person = this.#personOf(given.userId);
     const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
     const stream: Stream = { ...given, person, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
-    person.streams.add(stream);
+    person.streams.push(stream);
     this.streams.add(stream);
     this.turns.add(stream);
     this.expiring.add(stream);
@@ -111,8 +112,9 @@ export class Hub {
     this.expiring.delete(stream);
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
-    person?.streams.delete(stream);
-    if (person?.streams.size !== 0) return;
+    if (!person) return;
+    person.streams.splice(person.streams.indexOf(stream), 1);
+    if (person.streams.length > 0) return;
     this.people.delete(stream.userId);
     this.#parts.bus.unsubscribe(`user:${stream.userId}`);
   }
@@ -182,11 +184,13 @@ export class Hub {
     return person;
   }
 
-  #hear(channel: string, body: string): void {
-    if (channel === "control") return this.endStreams(JSON.parse(body));
-    if (channel === "events") return this.#hearNews(readNews(body));
-    const person = this.people.get(Number(channel.slice(5)));
-    if (person) this.#hearPersonal(person, readPersonal(body));
+  #hear(channel: string, bodies: string[]): void {
+    if (channel === "events") return this.#hearNews(bodies.map(readNews));
+    if (channel === "control") for (const body of bodies) this.endStreams(JSON.parse(body));
+    else {
+      const person = this.people.get(Number(channel.slice(5)));
+      if (person) for (const body of bodies) this.#hearPersonal(person, readPersonal(body));
+    }
   }
 
   #hearPersonal(person: Person, message: Marks | Seen): void {
@@ -194,18 +198,27 @@ export class Hub {
     else void showMarks(this.#withSightings, person, message);
   }
 
-  #hearNews({ event, rings, at }: News): void {
-    if (event) this.#hearEvent(event);
-    if (event && at) this.sightings.published(event.id, at);
-    this.#ringFor(rings);
+  #hearNews(news: News[]): void {
+    bringReadersNear(this.people, news);
+    for (const { event, rings, at } of news) {
+      // Those who are told of it first: the rest takes its time anyway.
+      if (event) this.#recent.add(event);
+      this.#ringFor(rings);
+      if (event) this.#hearEvent(event);
+      if (event && at) this.sightings.published(event.id, at);
+    }
   }
 
   #hearEvent(event: LoggedEvent): void {
-    this.#recent.add(event);
     // What is said in a thread changes no card: nobody else is to be sent one for it.
     if (event.listingId !== null && event.enquiryId === null) this.#market.changed(event.listingId);
     if (event.enquiryId !== null) void this.talks.happened(event);
     this.#oversight.happened(event);
+  }
+
+  #hearRings(rings: Ring[]): void {
+    if (rings.length > 1) bringNear(this.people, rings);
+    for (const ring of rings) this.#hearRing(ring);
   }
 
   #hearRing(ring: Ring): void {

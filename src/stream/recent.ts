@@ -1,12 +1,16 @@
 import type { LoggedEvent } from "../events/log.ts";
 import type { Ring } from "../notifications/messages.ts";
 import { withNet } from "../notifications/net.ts";
-import { type Badge, prepareNews } from "./fragments.ts";
+import type { Reason } from "../notifications/reasons.ts";
+import type { Badge } from "./badges.ts";
+import { prepareNews } from "./stencils.ts";
 
 // More than workers deliver at the same time.
 const MOST = 64;
 
-type Known = { event: LoggedEvent; prepared: Map<string, ReturnType<typeof prepareNews>> };
+/** How an event is told to those who hear of it for the same reason, in the same locale. */
+type Look = { locale: string; reason: Reason; quiet: boolean; net: string; tell: ReturnType<typeof prepareNews> };
+type Known = { event: LoggedEvent; looks: Look[] };
 
 /** The events that were heard of last, and how each is told: made once for all who hear of it for the same reason. */
 export class RecentEvents {
@@ -15,7 +19,7 @@ export class RecentEvents {
   readonly #known: (Known | undefined)[] = new Array(MOST).fill(undefined);
 
   add(event: LoggedEvent): void {
-    if (!this.find(event.id)) this.#known[event.id % MOST] = { event, prepared: new Map() };
+    if (!this.find(event.id)) this.#known[event.id % MOST] = { event, looks: [] };
   }
 
   find(id: number): LoggedEvent | undefined {
@@ -26,14 +30,17 @@ export class RecentEvents {
   frameOf(ring: Omit<Ring, "userId">, locale: string, badge: Badge): string | undefined {
     const known = this.#at(ring.eventId);
     if (!known) return undefined;
-    const { reason, quiet = false, net } = ring;
-    const key = `${reason} ${locale} ${quiet} ${net ? JSON.stringify(net) : ""}`;
-    let prepared = known.prepared.get(key);
-    if (!prepared) {
-      prepared = prepareNews(locale, withNet(known.event, net ?? null), { reason, quiet });
-      known.prepared.set(key, prepared);
+    const { reason, quiet = false } = ring;
+    const net = ring.net ? JSON.stringify(ring.net) : "";
+    let look = known.looks.find(
+      (one) => one.locale === locale && one.reason === reason && one.quiet === quiet && one.net === net,
+    );
+    if (!look) {
+      const tell = prepareNews(locale, withNet(known.event, ring.net ?? null), { reason, quiet });
+      look = { locale, reason, quiet, net, tell };
+      known.looks.push(look);
     }
-    return prepared(ring.seq, badge);
+    return look.tell(ring.seq, badge);
   }
 
   #at(id: number): Known | undefined {

@@ -143,7 +143,7 @@ function hello({ state, replayed }: Standing, last: number, user: number): strin
 /** One more than a person may have ends the oldest, which may come back when the others are fewer. */
 function makeRoom(hub: Hub, person: Person, most: number): void {
   const [oldest] = person.streams;
-  if (person.streams.size > most && oldest) hub.end(oldest, "replaced", undefined, 60_000);
+  if (person.streams.length > most && oldest) hub.end(oldest, "replaced", undefined, 60_000);
 }
 
 function leave({ hub, log }: Parts, stream: Stream, reason: StreamEnd): void {

@@ -29,7 +29,7 @@ export type Stream = {
 /** A person with streams open here, and what is known of their inbox. */
 export type Person = {
   readonly userId: number;
-  readonly streams: Set<Stream>;
+  readonly streams: Stream[];
   readonly subscribed: Promise<void>;
   /** The highest number heard of. */
   last: number;
@@ -48,5 +48,5 @@ export function subscribedPerson(bus: Bus, userId: number): Person {
     bus.subscribe(`user:${userId}`).catch(() => {}),
     new Promise<void>((resolve) => setTimeout(resolve, SUBSCRIBED_MS).unref()),
   ]);
-  return { userId, streams: new Set(), subscribed, last: 0, unseen: 0, revision: 0, noted: 0 };
+  return { userId, streams: [], subscribed, last: 0, unseen: 0, revision: 0, noted: 0 };
 }

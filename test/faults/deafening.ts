@@ -4,7 +4,7 @@ import { startProxy } from "./proxy.ts";
 /** Deaf after two thirds of a second, hopeless after four more. */
 export const QUICK: HearingPace = { everyMs: 200, deafAfter: 3, againAfter: 4, hopelessAfter: 20 };
 
-const MESSAGE = ">3\r\n$7\r\nmessage\r\n";
+const MESSAGE = "*3\r\n$7\r\nmessage\r\n";
 
 /**
  * A Redis that answers and takes everything, behind what keeps back the messages of its subscriptions: those that hear of
@@ -35,7 +35,7 @@ export async function startDeafening(redisPort: number) {
   };
 }
 
-/** Takes out of Redis's answers (RESP3) the messages, whole, however the bytes come in pieces. */
+/** Takes out of Redis's answers the messages, whole, however the bytes come in pieces. */
 function withoutMessages(deaf: () => boolean): (bytes: Buffer) => Buffer {
   let held = "";
   return (bytes) => {

@@ -93,6 +93,24 @@ test("whoever is told a thousand things in one turn gets them in their order, in
   await until(() => server.hub.streams.size === 0);
 });
 
+test("what waits for a reader who does not read is counted in bytes, in whatever script it is written", async () => {
+  const { socket, text } = await rawStream();
+  await until(() => text().includes("event:heartbeat"));
+  socket.pause();
+  const [connection] = [...server.hub.streams].map((stream) => stream.connection);
+  let waited = 0;
+  while (connection && !connection.ended) {
+    if (connection.waiting > 0) waited += 1;
+    connection.send("toast", "鋼".repeat(20_000));
+    await new Promise(setImmediate);
+  }
+  expect(connection?.ended).toBe("slow");
+  expect(waited).toBeGreaterThan(10);
+  expect(waited).toBeLessThanOrEqual(1_000_000 / 60_000 + 2);
+  socket.destroy();
+  await until(() => server.hub.streams.size === 0);
+});
+
 test("a further request on a stream's connection is not answered into the stream: it ends it", async () => {
   const { socket, text } = await rawStream();
   await until(() => text().includes("event:heartbeat"));

@@ -13,7 +13,7 @@ afterAll(() => world.close());
 const at = ({ id }: { id: number }, ...cursors: number[]) => ({
   userId: id,
   noted: 0,
-  streams: new Set(cursors.map((cursor) => ({ cursor }) as Stream)),
+  streams: cursors.map((cursor) => ({ cursor }) as Stream),
 });
 
 async function noted(): Promise<number[]> {

@@ -9,7 +9,9 @@ const ringsOf = (eventId: number, people: number): Ring[] =>
 
 test("few are rung for at once; of events that concern many each has its turn, and all are rung for in order, once", async () => {
   const heard: [event: number, user: number][] = [];
-  const ring = inLine(({ eventId, userId }) => heard.push([eventId, userId]));
+  const ring = inLine((rings) =>
+    heard.push(...rings.map(({ eventId, userId }): [number, number] => [eventId, userId])),
+  );
   ring(ringsOf(1, 500));
   ring(ringsOf(1, 500).map((one) => ({ ...one, userId: one.userId + 500 })));
   ring(ringsOf(2, 100));

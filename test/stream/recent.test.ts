@@ -63,6 +63,49 @@ test("what is made once for all tells each their own number and badge, as if it 
   }
 });
 
+test("a time is told as the template tells it, to the millisecond, also where a minute begins or ends and long ago", () => {
+  for (const time of [
+    "10:58:59.999Z",
+    "10:59:00.000Z",
+    "10:59:09.007Z",
+    "10:59:59.990Z",
+    "11:00:00.100Z",
+    "00:00:00.001Z",
+  ]) {
+    for (const day of ["2026-11-27", "1999-01-01", "2028-02-29"]) {
+      const happened = { ...event, occurredAt: new Date(`${day}T${time}`) };
+      const recent = new RecentEvents();
+      recent.add(happened);
+      const badge = { unseen: 1, revision: 1 };
+      const notice = {
+        seq: 5,
+        reason: "watching" as Reason,
+        event: happened,
+        quiet: false,
+        readAt: null,
+        archivedAt: null,
+      };
+      const told = recent.frameOf({ eventId: event.id, seq: 5, reason: "watching", ...badge }, "en-GB", badge);
+      expect(told).toBe(frame("toast", noticeFragment("en-GB", notice, badge), 5));
+      expect(told).toContain(`datetime="${day}T${time}"`);
+    }
+  }
+});
+
+test("of one kind each shape is its own: with a listing and without, loud and quiet", () => {
+  for (const told of [event, { ...event, listingId: null }, event]) {
+    for (const quiet of [false, true]) {
+      const recent = new RecentEvents();
+      recent.add(told);
+      const badge = { unseen: 2, revision: 2 };
+      const notice = { seq: 6, reason: "watching" as Reason, event: told, quiet, readAt: null, archivedAt: null };
+      const ring = { eventId: event.id, seq: 6, reason: "watching" as Reason, ...badge, ...(quiet ? { quiet } : {}) };
+      const alone = frame(quiet ? "inbox" : "toast", noticeFragment("en-GB", notice, badge), 6);
+      expect(recent.frameOf(ring, "en-GB", badge)).toBe(alone);
+    }
+  }
+});
+
 test("what is pushed for one notification, toast, badge and row, is under 1.7 kB", () => {
   const notice = { seq: 12, reason: "watching" as Reason, event, quiet: false, readAt: null, archivedAt: null };
   const pushed = frame("toast", noticeFragment("en-GB", notice, { unseen: 12, revision: 31 }), 12);
