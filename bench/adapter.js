@@ -71,22 +71,22 @@ export default {
     await new Promise((resolve) => bus.onUp(resolve));
     const database = new pg.Client(await readFile(addressFile(ctx), "utf8"));
     await database.connect();
-    const numbers = new Map();
+    const numbers = new Uint32Array(ctx.n + 1);
     let events = 0;
     let gathered = { moment: "", rings: [] };
 
     function happen(mark, rings = [], listingId = null) {
       events += 1;
-      const told = rings.map((ring) => ({ eventId: events, reason: "watching", ...ring }));
-      const news = writeNews(eventAbout(events, mark, listingId), told);
+      for (const ring of rings) ring.eventId = events;
+      const news = writeNews(eventAbout(events, mark, listingId), rings);
       bus.publish(news.map((body) => ({ channel: "events", body }))).catch(() => {});
     }
 
     function ringFor(user) {
       const userId = Number(user.slice(1)) + 1;
-      const seq = (numbers.get(userId) ?? 0) + 1;
-      numbers.set(userId, seq);
-      return { userId, seq, unseen: seq, revision: seq };
+      numbers[userId] += 1;
+      const seq = numbers[userId];
+      return { userId, eventId: 0, seq, reason: "watching", unseen: seq, revision: seq };
     }
 
     return {
@@ -94,11 +94,10 @@ export default {
       toUser(user, html) {
         const mark = markIn(html);
         const moment = mark.slice(0, -6);
-        if (moment !== gathered.moment) gathered = { moment, mark, rings: [] };
-        gathered.rings.push(ringFor(user));
-        const { rings } = gathered;
-        if (rings.length > 1) return;
-        setImmediate(() => happen(rings.length > 1 ? moment + EVERYBODY : mark, rings));
+        if (moment === gathered.moment) return void gathered.rings.push(ringFor(user));
+        const rings = [ringFor(user)];
+        gathered = { moment, rings };
+        process.nextTick(() => happen(rings.length > 1 ? moment + EVERYBODY : mark, rings));
       },
       async toAll(html) {
         const change = "update listings set title = $1, version = version + 1, updated_at = now() where id = $2";
@@ -157,10 +156,17 @@ function cookieOf(user) {
 }
 
 function eventAbout(id, mark, listingId) {
-  return {
-    ...{ id, kind: "listing_withdrawn", actorId: 1, actorCompany: "Sol Metals", enquiryId: null, deliveredAt: null },
-    ...{ listingId, occurredAt: new Date(), data: { title: `Copper cathode ${mark}`, sellerId: 1, buyerId: null } },
+  const data = { title: `Copper cathode ${mark}`, sellerId: 1, buyerId: null };
+  const said = {
+    id,
+    kind: "listing_withdrawn",
+    actorId: 1,
+    actorCompany: "Sol Metals",
+    listingId,
+    enquiryId: null,
+    data,
   };
+  return Object.assign(said, { occurredAt: new Date(), deliveredAt: null });
 }
 
 function markIn(html) {
