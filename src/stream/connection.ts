@@ -36,8 +36,8 @@ export class Connection {
   /** Until the head is out. */
   #res: Response | null;
   /** What is sent in one turn, gathered to go out as one. */
-  #held: string | Buffer | null = null;
-  /** Bytes in all, or letters of what was taken at once: what was written here, what of it belonged to the opening, and what was taken at the last look. */
+  #held: Buffer | null = null;
+  /** Bytes in all: what was written here, what of it belonged to the opening, and what was taken at the last look. */
   #written = 0;
   #opening: number | null = null;
   #taken = 0;
@@ -82,7 +82,7 @@ export class Connection {
     if (res.headersSent) return this.#finish("client");
     this.#res = null;
     streamSockets.add(this.#socket);
-    this.#hold(headOf(res));
+    this.#hold(Buffer.from(headOf(res)));
     letGo(res);
     // What Node sets for a connection that waits for its next request.
     this.#socket.setTimeout(0);
@@ -103,8 +103,8 @@ export class Connection {
    */
   send(event: StreamEvent, bytes: string | Buffer): void {
     if (this.ended) return;
-    // What waits is counted in bytes. What the kernel takes at once is made into bytes on the way, in a place kept for that.
-    const chunk = this.#socket.writableLength > 0 ? asBytes(bytes) : bytes;
+    // Made into bytes here, once: Node would count them and make them itself.
+    const chunk = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
     const taken = this.#written - this.waiting;
     const unread = this.#written - Math.max(taken, this.#opening ?? this.#written);
     if (unread > 0 && unread + chunk.length > MOST_WAITING) return this.cut("slow");
@@ -155,13 +155,12 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #hold(bytes: string | Buffer): void {
+  #hold(bytes: Buffer): void {
     if (this.#held === null) {
       this.#held = bytes;
       return writeInTurn(this);
     }
-    const areTexts = typeof this.#held === "string" && typeof bytes === "string";
-    this.#held = areTexts ? this.#held + bytes : Buffer.concat([asBytes(this.#held), asBytes(bytes)]);
+    this.#held = Buffer.concat([this.#held, bytes]);
     // To gather more of it would be to copy it over and over.
     if (this.#held.length > MOST_HELD) this.release();
   }
@@ -173,10 +172,6 @@ export class Connection {
     this.#metrics.streamEnds.inc({ reason });
     this.#onEnd(reason);
   }
-}
-
-function asBytes(chunk: string | Buffer): Buffer {
-  return typeof chunk === "string" ? Buffer.from(chunk) : chunk;
 }
 
 /**
