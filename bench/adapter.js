@@ -157,7 +157,7 @@ function cookieOf(user) {
 
 function eventAbout(id, mark, listingId) {
   const data = { title: `Copper cathode ${mark}`, sellerId: 1, buyerId: null };
-  const said = {
+  return {
     id,
     kind: "listing_withdrawn",
     actorId: 1,
@@ -165,8 +165,9 @@ function eventAbout(id, mark, listingId) {
     listingId,
     enquiryId: null,
     data,
+    occurredAt: new Date(),
+    deliveredAt: null,
   };
-  return Object.assign(said, { occurredAt: new Date(), deliveredAt: null });
 }
 
 function markIn(html) {

@@ -87,7 +87,7 @@ export class Hub {
     const person = this.#personOf(given.userId);
     const endsAt = Date.now() + HOUR * (0.75 + Math.random() / 2);
     const stream: Stream = { ...given, person, cursor: 0, opened: false, reading: true, endsAt, turn: 0 };
-    person.streams.push(stream);
+    person.streams = [...person.streams, stream];
     this.streams.add(stream);
     this.turns.add(stream);
     this.expiring.add(stream);
@@ -113,7 +113,7 @@ export class Hub {
     this.#parts.metrics.streams.dec({ role: stream.role });
     const person = this.people.get(stream.userId);
     if (!person) return;
-    person.streams.splice(person.streams.indexOf(stream), 1);
+    person.streams = person.streams.filter((one) => one !== stream);
     if (person.streams.length > 0) return;
     this.people.delete(stream.userId);
     this.#parts.bus.unsubscribe(`user:${stream.userId}`);

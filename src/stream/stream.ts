@@ -29,7 +29,8 @@ export type Stream = {
 /** A person with streams open here, and what is known of their inbox. */
 export type Person = {
   readonly userId: number;
-  readonly streams: Stream[];
+  /** Another list when one leaves: whoever goes through it may cut one of them. */
+  streams: readonly Stream[];
   readonly subscribed: Promise<void>;
   /** The highest number heard of. */
   last: number;

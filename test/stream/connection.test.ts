@@ -1,6 +1,10 @@
 import { once } from "node:events";
 import { connect, Socket } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { findEvent, type LoggedEvent } from "../../src/events/log.ts";
+import { writeNews } from "../../src/notifications/messages.ts";
+import type { Connection } from "../../src/stream/connection.ts";
+import { publishedListing } from "../cast.ts";
 import { until } from "../processes.ts";
 import { serve, type TestServer } from "../server.ts";
 import { named } from "../sse.ts";
@@ -19,6 +23,13 @@ afterAll(async () => {
   await server.close();
   await world.close();
 });
+
+/** Of a listing that is published here and now. */
+async function anEvent(): Promise<LoggedEvent> {
+  await publishedListing(world.db, world.cast.sol);
+  const { id } = await world.db.selectFrom("events").select("id").orderBy("id", "desc").executeTakeFirstOrThrow();
+  return (await findEvent(world.db, id)) as LoggedEvent;
+}
 
 /** A stream as bytes, and what has come of it so far. */
 async function rawStream(): Promise<{ socket: Socket; text(): string }> {
@@ -108,6 +119,23 @@ test("what waits for a reader who does not read is counted in bytes, in whatever
   expect(waited).toBeGreaterThan(10);
   expect(waited).toBeLessThanOrEqual(1_000_000 / 60_000 + 2);
   socket.destroy();
+  await until(() => server.hub.streams.size === 0);
+});
+
+test("whoever is cut while a person's streams are told takes none of the others' turn", async () => {
+  const clients = [await server.stream(cookie), await server.stream(cookie), await server.stream(cookie)];
+  for (const client of clients) await client.next(named("heartbeat"));
+  const [first, ...others] = [...server.hub.streams].map(({ connection }) => connection);
+  vi.spyOn(first as Connection, "send").mockImplementation(() => first?.cut("slow"));
+  const told = others.map((connection) => vi.spyOn(connection, "send"));
+  const at = { userId: world.cast.bea.id, seq: 1, unseen: 1, revision: 1 };
+  const event = { ...(await anEvent()), id: 77 };
+  const messages = writeNews(event, [{ ...at, eventId: 77, reason: "watching" }]);
+  await world.bus.publish(messages.map((body) => ({ channel: "events", body })));
+  await new Promise(setImmediate);
+  expect(told.map(({ mock }) => mock.calls.map(([name]) => name))).toEqual([["toast"], ["toast"]]);
+  vi.restoreAllMocks();
+  for (const client of clients) client.close();
   await until(() => server.hub.streams.size === 0);
 });
 
