@@ -13,6 +13,13 @@ const ROOT = join(import.meta.dirname, "..");
 const SECRET = "of the bench alone: signs nothing else";
 const MARK = "data-m=";
 const MARK_LENGTH = 42;
+const NEEDLE = Buffer.from(MARK);
+// Where in a mark its phase stands, and its number in that.
+const NUMBERS = [
+  [7, 9],
+  [27, 35],
+];
+const UNREADABLE = 120;
 const EVERYBODY = "999999";
 const LISTING = 1;
 
@@ -176,18 +183,25 @@ function markIn(html) {
 }
 
 /**
- * A title stands several times in a fragment, in the toast and in the inbox's row; the harness expects its mark once. So
- * the marks that come again are made unreadable before it looks, also the one that it has kept the beginning of.
+ * A title stands twice in a fragment, in the toast and in the inbox's row; the harness expects its mark once. So one that comes
+ * again is made unreadable before it looks, also one that it has kept the beginning of.
  */
 function countOnce(conn, bytes) {
   if (conn.tail) {
-    const whole = Buffer.concat([conn.tail, bytes.subarray(0, MARK_LENGTH)]).latin1Slice(0, MARK_LENGTH);
-    if (whole === conn.mark) conn.tail.fill(120);
-    else if (whole.startsWith(MARK) && whole.length === MARK_LENGTH) conn.mark = whole;
+    const whole = Buffer.concat([conn.tail, bytes.subarray(0, MARK_LENGTH)]);
+    if (whole.length >= MARK_LENGTH && whole.indexOf(NEEDLE) === 0 && isAgain(conn, whole, 0))
+      conn.tail.fill(UNREADABLE);
   }
-  for (let at = bytes.indexOf(MARK); at >= 0 && at + MARK_LENGTH <= bytes.length; at = bytes.indexOf(MARK, at + 1)) {
-    const mark = bytes.latin1Slice(at, at + MARK_LENGTH);
-    if (mark === conn.mark) bytes[at] = 120;
-    conn.mark = mark;
+  for (let at = bytes.indexOf(NEEDLE); at >= 0; at = bytes.indexOf(NEEDLE, at + MARK_LENGTH)) {
+    if (at + MARK_LENGTH <= bytes.length && isAgain(conn, bytes, at)) bytes[at] = UNREADABLE;
   }
+}
+
+/** Whether the mark there is the one that this connection brought last: the same number in the same phase. */
+function isAgain(conn, bytes, at) {
+  let number = 0;
+  for (const [from, to] of NUMBERS) for (let i = at + from; i < at + to; i += 1) number = number * 10 + bytes[i] - 48;
+  const again = number === conn.number;
+  conn.number = number;
+  return again;
 }

@@ -150,13 +150,17 @@ function createRedisBus(url: string, config: Settings, log: Log, pace: HearingPa
     },
   };
 
-  /** As one write, however many there are. */
+  /**
+   * As one write, however many there are. Of those for whom it has something, Redis writes first to whom it came last: with
+   * an answer to give before it has anything to pass on, it tells those who listen before it answers whoever speaks.
+   */
   function sayTogether(messages: BusMessage[]): Promise<unknown>[] {
     const { stream } = publisher;
     stream.cork();
+    const answered = publisher.ping();
     const said = messages.map(({ channel, body }) => publisher.publish(space + channel, body));
     stream.uncork();
-    return said;
+    return [answered, ...said];
   }
 
   async function resubscribe(): Promise<void> {

@@ -178,6 +178,22 @@ describe("P-12: /metrics tells of the queue and the log of events", () => {
   });
 });
 
+test("however many are told between two scrapes, each is counted, once, in the bucket of its time", async () => {
+  const metrics = createMetrics();
+  for (let n = 0; n < 2500; n += 1) metrics.delivered(n % 2 ? 0.02 : 3);
+  await metrics.registry.metrics();
+  const text = await metrics.registry.metrics();
+  expect(text).toContain("stockbell_delivery_seconds_count 2500\n");
+  for (const [bound, count] of [
+    ["0.01", 0],
+    ["0.025", 1250],
+    ["2.5", 1250],
+    ["5", 2500],
+  ]) {
+    expect(text).toContain(`stockbell_delivery_seconds_bucket{le="${bound}"} ${count}\n`);
+  }
+});
+
 test("P-12: /metrics tells how many connections to the database are busy, and how many are waited for", async () => {
   const pool = createPool(world.config, 2, "request");
   onTestFinished(() => pool.end());

@@ -75,7 +75,7 @@ describe("P-12: the dashboard and the alarms", () => {
     const events = ["toast", "inbox", "market", "oversight"].map((event) => `event ${event}`);
     expect([...values].sort()).toEqual([...known, ...events, "reason slow", "reason stalled", "le 0.5"].sort());
     const metrics = createMetrics();
-    metrics.delivery.observe(0);
+    metrics.delivered(0);
     const text = await metrics.registry.metrics();
     expect(text).toContain('stockbell_delivery_seconds_bucket{le="0.5"}');
   });

@@ -117,5 +117,5 @@ export function observeDelivery(metrics: Metrics, event: LoggedEvent | undefined
   // Most of what is told in batches waits for its turn: that says nothing of how fast we are.
   if (event?.kind === "announcement") return;
   const now = Date.now();
-  metrics.delivery.observe(Math.max(0, now - (event?.occurredAt.getTime() ?? now)) / 1000);
+  metrics.delivered(Math.max(0, now - (event?.occurredAt.getTime() ?? now)) / 1000);
 }

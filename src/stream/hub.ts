@@ -200,10 +200,12 @@ export class Hub {
 
   #hearNews(news: News[]): void {
     bringReadersNear(this.people, news);
-    for (const { event, rings, at } of news) {
-      // Those who are told of it first: the rest takes its time anyway.
+    for (const { event, rings } of news) {
       if (event) this.#recent.add(event);
       this.#ringFor(rings);
+    }
+    // Those who are told of it came first: the rest takes its time anyway.
+    for (const { event, at } of news) {
       if (event) this.#hearEvent(event);
       if (event && at) this.sightings.published(event.id, at);
     }

@@ -36,7 +36,7 @@ const parts = () => ({ db: world.db, log: world.log, bus: world.bus, release: "v
 async function processWith(times: number[]): Promise<{ pulse: ReturnType<typeof startPulse>; metrics: Metrics }> {
   const metrics = createMetrics();
   const pulse = startPulse(parts(), "web", metrics);
-  for (const seconds of times) metrics.delivery.observe(seconds / 2);
+  for (const seconds of times) metrics.delivered(seconds / 2);
   for (const seconds of times) metrics.shown.observe(seconds);
   await pulse.beat();
   await pulse.beat();
@@ -77,7 +77,7 @@ test("a process counts each minute for itself, and nothing twice", async () => {
   const { pulse, metrics } = await processWith([0.1, 0.1]);
   vi.setSystemTime(Date.now() + 60_000);
   metrics.shown.observe(0.1);
-  metrics.delivery.observe(0.1);
+  metrics.delivered(0.1);
   await pulse.beat();
   await pulse.beat();
   const { minutes, budget } = await readHealth(world.db);
